@@ -1,0 +1,186 @@
+"""Criteria as frozen trees. A criterion is one testable statement of a guideline; a section holds them in print order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+REQUESTED_REGION = "requested_region"
+
+
+class Test(StrEnum):
+    """The closed set of tests on one fact. `MET` is the plain one: a boolean fact that holds."""
+
+    MET = "met"
+    IS = "is"
+    IS_NOT = "is_not"
+    IN = "in"
+    NOT_IN = "not_in"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    MORE_THAN = "more_than"
+    LESS_THAN = "less_than"
+
+
+@dataclass(frozen=True, slots=True)
+class FactTest:
+    """One fact against one operand: a number in the fact's unit, a code, or a set of codes.
+
+    `argument` may be `requested_region`: the test then holds when it holds for any region of the order.
+    """
+
+    fact: str
+    argument: str | None = None
+    test: Test = Test.MET
+    operand: float | str | frozenset[str] | None = None
+
+    def refs(self, regions: tuple[str, ...]) -> tuple[str, ...]:
+        """The fact ids this test reads for an order of these regions, arguments filled in."""
+        if self.argument is None:
+            return (self.fact,)
+        if self.argument == REQUESTED_REGION:
+            return tuple(f"{self.fact}({region})" for region in regions)
+        return (f"{self.fact}({self.argument})",)
+
+    @property
+    def name(self) -> str:
+        return self.fact if self.argument is None else f"{self.fact}({self.argument})"
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    count: int
+    parts: tuple[Node, ...]
+
+
+Node = FactTest | AllOf | AnyOf | Not | AtLeast
+
+
+def fact_tests(node: Node) -> Iterator[FactTest]:
+    """Every fact test of a tree, in print order. Does not enter the definitions of derived facts."""
+    match node:
+        case FactTest():
+            yield node
+        case Not(part):
+            yield from fact_tests(part)
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            for part in parts:
+                yield from fact_tests(part)
+
+
+class Outcome(StrEnum):
+    """What follows when a criterion is met (for REQUIRES: when it is not)."""
+
+    SUPPORTED = "supported"
+    SUPPORTED_IF_MRI_CONTRAINDICATED = "supported_if_mri_contraindicated"
+    REQUIRES = "requires"
+    EXEMPTS = "exempts"
+    NOT_SUPPORTED = "not_supported"
+    PREFER_INSTEAD = "prefer_instead"
+    REFER_OUT = "refer_out"
+
+
+class Enforce(StrEnum):
+    """How hard a criterion presses. INFORMATION never changes a result."""
+
+    STEP = "step"
+    INFORMATION = "information"
+    INFORMATION_IF_URGENT = "information_if_urgent"
+
+
+class Pointer(StrEnum):
+    """When a referral decides: first of all, or as soon as no red flag supports the study."""
+
+    URGENT = "urgent"
+    AFTER_RED_FLAGS = "after_red_flags"
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Whom a criterion speaks of, as bounds on age in months. None means no bound on that side."""
+
+    min_months: float | None = None  # this age and older
+    over_months: float | None = None  # older than this
+    max_months: float | None = None  # this age and younger
+    under_months: float | None = None  # younger than this
+
+    def bounds(self) -> Iterator[tuple[Test, float]]:
+        if self.min_months is not None:
+            yield Test.AT_LEAST, self.min_months
+        if self.over_months is not None:
+            yield Test.MORE_THAN, self.over_months
+        if self.max_months is not None:
+            yield Test.AT_MOST, self.max_months
+        if self.under_months is not None:
+            yield Test.LESS_THAN, self.under_months
+
+
+@dataclass(frozen=True, slots=True)
+class AskOpen:
+    """While `when` holds, the unanswered ones of `facts` are asked for (an exclusion that only answers can settle)."""
+
+    when: Node
+    facts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a criterion is printed: document id of `guidelines/documents.yaml` and section number."""
+
+    document: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One testable statement. `studies` are study keys (`Study.keys`); empty means any study."""
+
+    id: str
+    says: str
+    citation: Citation
+    kind: str
+    outcome: Outcome | None
+    when: Node | None
+    studies: frozenset[str]
+    population: Population
+    enforce: Enforce | None = None
+    red_flag: bool = False
+    about_technique: bool = False
+    sufficient: bool = True
+    pointer: Pointer | None = None
+    only_if_uncovered: bool = False
+    clinical_review: bool = False
+    applies_to: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
+    ask_open: AskOpen | None = None
+    note_card: bool = False
+    see_section: str | None = None
+    note: str | None = None
+
+    @property
+    def section(self) -> str:
+        return self.citation.section
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    id: str
+    title: str
+    document: str
+    criteria: tuple[Criterion, ...]

@@ -1,0 +1,277 @@
+"""The truth of criteria over the facts of one order, why, and what would settle what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+
+from cds_service.core import quantity, truth
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Test
+from cds_service.core.fact import Fact, Value, Why
+from cds_service.core.quantity import Range
+from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
+from cds_service.core.vocabulary import FactDefinition, Silence, Vocabulary
+
+# More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
+MOST_WAYS = 48
+
+
+class Reading(StrEnum):
+    """How silence is read. An exclusion refuses care, so it is met only on documented facts."""
+
+    SUPPORT = "support"
+    EXCLUSION = "exclusion"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a truth came about: the same shape as the criterion, with the fact read at each leaf."""
+
+    node: Node
+    truth: Truth
+    parts: tuple[Trace, ...] = ()
+    facts: tuple[tuple[str, Fact], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to settle a criterion: facts to answer, and silent facts that would have to turn out otherwise."""
+
+    asks: frozenset[str] = frozenset()
+    turns: frozenset[str] = frozenset()
+    blocked: frozenset[str] = frozenset()  # unknown for a reason that asking does not cure
+
+    @property
+    def size(self) -> int:
+        return len(self.asks) + len(self.turns) + len(self.blocked)
+
+    def __or__(self, other: Way) -> Way:
+        return Way(self.asks | other.asks, self.turns | other.turns, self.blocked | other.blocked)
+
+    def within(self, other: Way) -> bool:
+        return self.asks <= other.asks and self.turns <= other.turns and self.blocked <= other.blocked
+
+
+SETTLED = (Way(),)
+
+
+class Evaluation:
+    """One order's view of the facts. Each fact is read once, each test judged once.
+
+    `read` gives the fact for an id with its argument filled in, such as "plain_xray_available(lumbar)".
+    `regions` are the order's own, in the words of the guidelines.
+    """
+
+    __slots__ = ("_facts", "_read", "_tests", "regions", "vocabulary")
+
+    def __init__(self, vocabulary: Vocabulary, read: Callable[[str], Fact], regions: tuple[str, ...]) -> None:
+        self.vocabulary = vocabulary
+        self.regions = regions
+        self._read = read
+        self._facts: dict[str, Fact] = {}
+        self._tests: dict[tuple[FactTest, Reading], Truth] = {}
+
+    def fact(self, ref: str) -> Fact:
+        found = self._facts.get(ref)
+        if found is None:
+            found = self._facts[ref] = self._read(ref)
+        return found
+
+    def truth(self, node: Node, reading: Reading = Reading.SUPPORT) -> Truth:
+        match node:
+            case FactTest():
+                key = (node, reading)
+                known = self._tests.get(key)
+                if known is None:
+                    known = self._tests[key] = truth.any_of(
+                        self._truth_of(node, ref, reading) for ref in node.refs(self.regions)
+                    )
+                return known
+            case AllOf(parts):
+                return truth.all_of(self.truth(part, reading) for part in parts)
+            case AnyOf(parts):
+                return truth.any_of(self.truth(part, reading) for part in parts)
+            case Not(part):
+                return truth.negate(self.truth(part, reading))
+            case AtLeast(count, parts):
+                return truth.at_least(count, [self.truth(part, reading) for part in parts])
+
+    def trace(self, node: Node, reading: Reading = Reading.SUPPORT) -> Trace:
+        """The same truth with its reasons. Enters the definitions of derived facts."""
+        match node:
+            case FactTest():
+                refs = node.refs(self.regions)
+                parts = tuple(
+                    self.trace(derivation, reading)
+                    for ref in refs
+                    if (derivation := self._derivation(node, ref)) is not None
+                )
+                return Trace(node, self.truth(node, reading), parts, tuple((ref, self.fact(ref)) for ref in refs))
+            case Not(part):
+                return Trace(node, self.truth(node, reading), (self.trace(part, reading),))
+            case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+                return Trace(node, self.truth(node, reading), tuple(self.trace(part, reading) for part in parts))
+
+    def ways(self, node: Node, want: Truth = MET) -> tuple[Way, ...]:
+        """The smallest ways in which `node` becomes `want` (MET or NOT_MET); empty when nothing can."""
+        match node:
+            case FactTest():
+                refs = node.refs(self.regions)
+                per_ref = [self._ways_of(node, ref, want) for ref in refs]
+                return _either(per_ref) if want is MET else _together(per_ref)
+            case Not(part):
+                return self.ways(part, NOT_MET if want is MET else MET)
+            case AllOf(parts):
+                options = [self.ways(part, want) for part in parts]
+                return _together(options) if want is MET else _either(options)
+            case AnyOf(parts):
+                options = [self.ways(part, want) for part in parts]
+                return _either(options) if want is MET else _together(options)
+            case AtLeast():
+                return SETTLED if self.truth(node) is want else ()
+
+    # -- one fact ---------------------------------------------------------------------------------------------------
+
+    def _truth_of(self, test: FactTest, ref: str, reading: Reading) -> Truth:
+        fact = self.fact(ref)
+        definition = self.vocabulary[test.fact]
+        if fact.why is None:
+            stated = judge_value(test, fact.value)
+            if definition.defined_as is not None and stated is NOT_MET and test.test is Test.MET:
+                return MET if self.truth(definition.defined_as, reading) is MET else NOT_MET
+            return stated
+        derivation = self._derivation(test, ref)
+        if derivation is not None:
+            return self.truth(derivation, reading)
+        if fact.why is not Why.NOT_DOCUMENTED:
+            return UNKNOWN
+        answered = definition.met_when_answered.get(test.argument or "")
+        if answered is not None:
+            return truth.of(all(self.fact(other).known for other in answered))
+        return UNKNOWN if self._silence_is_open(definition, reading) else judge_silence(test)
+
+    def _derivation(self, test: FactTest, ref: str) -> Node | None:
+        """The tree that stands for a derived fact, when the plain test of it is not answered by the chart."""
+        definition = self.vocabulary[test.fact]
+        if test.test is not Test.MET:
+            return None
+        if definition.defined_as is not None:
+            return definition.defined_as
+        return definition.implied_by.get(argument_of(ref))
+
+    def _silence_is_open(self, definition: FactDefinition, reading: Reading) -> bool:
+        if reading is Reading.EXCLUSION:
+            return not definition.denied_by_silence
+        if definition.silence is Silence.ASK:
+            return True
+        return definition.ask_with is not None and self.truth(definition.ask_with) is MET
+
+    def _ways_of(self, test: FactTest, ref: str, want: Truth) -> tuple[Way, ...]:
+        if self._truth_of(test, ref, Reading.SUPPORT) is want:
+            return SETTLED
+        fact = self.fact(ref)
+        definition = self.vocabulary[test.fact]
+        if fact.known:
+            return ()
+        derivation = self._derivation(test, ref)
+        if derivation is not None:
+            inside = self.ways(derivation, want)
+            if definition.named_whole and want is MET:
+                turned = Way(turns=frozenset({definition.named_whole}))
+                return (*(way for way in inside if not way.turns), turned)
+            return inside
+        asked = definition.asked_as or ref
+        if fact.why is not Why.NOT_DOCUMENTED:
+            return (Way(blocked=frozenset({ref})),)
+        if self._silence_is_open(definition, Reading.SUPPORT):
+            return (Way(asks=frozenset({asked})),)
+        return (Way(turns=frozenset({ref})),)
+
+
+def argument_of(ref: str) -> str:
+    """"planned(myelogram)" -> "myelogram"; "" when the fact has no argument."""
+    return ref[ref.index("(") + 1 : -1] if ref.endswith(")") else ""
+
+
+def judge_value(test: FactTest, value: Value | None) -> Truth:
+    """The truth of a test on a known value. A value of the wrong kind settles nothing."""
+    operand = test.operand
+    if isinstance(value, tuple):
+        return _judge_codes(test, value)
+    if test.test is Test.MET:
+        return truth.of(value) if isinstance(value, bool) else UNKNOWN
+    if isinstance(operand, float):
+        if isinstance(value, bool) or not isinstance(value, int | float | Range):
+            return UNKNOWN
+        return judge_number(test.test, value, operand)
+    if not isinstance(value, str):
+        return UNKNOWN
+    return _judge_codes(test, (value,))
+
+
+def judge_number(test: Test, value: float | Range, limit: float) -> Truth:
+    match test:
+        case Test.AT_LEAST:
+            return quantity.at_least(value, limit)
+        case Test.LESS_THAN:
+            return truth.negate(quantity.at_least(value, limit))
+        case Test.MORE_THAN:
+            return quantity.more_than(value, limit)
+        case Test.AT_MOST:
+            return truth.negate(quantity.more_than(value, limit))
+        case Test.IS:
+            low, high = quantity.bounds(value)
+            if low == high:
+                return truth.of(low == limit)
+            return UNKNOWN if low <= limit <= high else NOT_MET
+        case _:
+            return UNKNOWN
+
+
+def _judge_codes(test: FactTest, codes: tuple[str, ...]) -> Truth:
+    match test.test, test.operand:
+        case Test.IS, str() as wanted:
+            return truth.of(wanted in codes)
+        case Test.IS_NOT, str() as unwanted:
+            return truth.of(unwanted not in codes)
+        case Test.IN, frozenset() as wanted_set:
+            return truth.of(any(code in wanted_set for code in codes))
+        case Test.NOT_IN, frozenset() as unwanted_set:
+            return truth.of(not any(code in unwanted_set for code in codes))
+        case _:
+            return UNKNOWN
+
+
+def judge_silence(test: FactTest) -> Truth:
+    """A silent fact read as absent: false, equal to "none", in no list, past no threshold."""
+    match test.test:
+        case Test.IS:
+            return truth.of(test.operand == "none")
+        case Test.IS_NOT:
+            return truth.of(test.operand != "none")
+        case Test.NOT_IN:
+            return MET
+        case _:
+            return NOT_MET
+
+
+def _either(options: Iterable[tuple[Way, ...]]) -> tuple[Way, ...]:
+    return _smallest(way for option in options for way in option)
+
+
+def _together(options: Iterable[tuple[Way, ...]]) -> tuple[Way, ...]:
+    ways: tuple[Way, ...] = SETTLED
+    for option in options:
+        ways = _smallest(one | other for one, other in product(ways, option))
+    return ways
+
+
+def _smallest(ways: Iterable[Way]) -> tuple[Way, ...]:
+    """Without ways that contain another one, smallest first."""
+    kept: list[Way] = []
+    for way in sorted(set(ways), key=lambda w: (w.size, sorted(w.asks), sorted(w.turns))):
+        if not any(smaller.within(way) for smaller in kept):
+            kept.append(way)
+    return tuple(kept[:MOST_WAYS])
