@@ -1,0 +1,1 @@
+"""Criteria, vocabulary, studies and value sets as dated, cited data, and their strict loader."""
