@@ -1,0 +1,1 @@
+"""The CDS Hooks protocol: discovery, requests, prefetch, responses, feedback. No Flask here."""

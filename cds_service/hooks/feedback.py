@@ -1,0 +1,95 @@
+"""Feedback on cards: what clinicians did with them. Unknown cards, repeats and extra members are normal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+from cds_service.core.errors import RequestError
+from cds_service.hooks.request import decode
+from cds_service.hooks.request_schema import UUID, bad_request
+from cds_service.store.rows import Feedback
+
+ACCEPTED: Final = "accepted"
+OVERRIDDEN: Final = "overridden"
+
+_TIMESTAMP: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$"
+_SHORT: Final[dict[str, Any]] = {"type": ["string", "null"], "maxLength": 2000}
+_REASON: Final[dict[str, Any]] = {"type": ["object", "null"], "properties": {"code": _SHORT, "system": _SHORT}}
+
+_VALIDATOR: Final = Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["feedback"],
+        "properties": {
+            "feedback": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1000,
+                "items": {
+                    "type": "object",
+                    "required": ["card", "outcome", "outcomeTimestamp"],
+                    "properties": {
+                        "card": {"type": "string", "pattern": UUID, "description": "a UUID"},
+                        "outcome": {"enum": [ACCEPTED, OVERRIDDEN]},
+                        "outcomeTimestamp": {
+                            "type": "string",
+                            "pattern": _TIMESTAMP,
+                            "description": "a time such as 2026-11-20T17:40:19Z",
+                        },
+                        "acceptedSuggestions": {
+                            "type": ["array", "null"],
+                            "maxItems": 1000,
+                            "items": {
+                                "type": "object",
+                                "required": ["id"],
+                                "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 200}},
+                            },
+                        },
+                        "overrideReason": {
+                            **_REASON,
+                            "properties": {
+                                **_REASON["properties"],
+                                "reason": _REASON,
+                                "userComment": {"type": ["string", "null"], "maxLength": 20_000},
+                            },
+                        },
+                    },
+                },
+            }
+        },
+    }
+)
+
+
+def read_feedback(body: bytes) -> tuple[Feedback, ...]:
+    """Raises RequestError 400 for what is not feedback, an accepted card without a suggestion, or an empty reason."""
+    sent = decode(body)
+    problem = min(_VALIDATOR.iter_errors(sent), key=lambda error: len(error.absolute_path), default=None)
+    if problem is not None:
+        raise bad_request(problem)
+    return tuple(_read(item, position) for position, item in enumerate(sent["feedback"]))
+
+
+def _read(item: Mapping[str, Any], position: int) -> Feedback:
+    suggestions = tuple(suggestion["id"] for suggestion in item.get("acceptedSuggestions") or ())
+    if item["outcome"] == ACCEPTED and not suggestions:
+        where = f"feedback[{position}].acceptedSuggestions"
+        raise RequestError(400, "required", f"{where} is required when the outcome is 'accepted'", where)
+    override = item.get("overrideReason") or {}
+    # Until 2020 the coding stood in overrideReason itself; clients of that age are still in use.
+    reason = override.get("reason") or override
+    if item.get("overrideReason") is not None and not (reason.get("code") or override.get("userComment")):
+        where = f"feedback[{position}].overrideReason"
+        raise RequestError(400, "required", f"{where} needs a reason with a code, or a userComment", where)
+    return Feedback(
+        card=item["card"].lower(),
+        outcome=item["outcome"],
+        at=item["outcomeTimestamp"],
+        accepted_suggestions=suggestions,
+        reason_code=reason.get("code"),
+        reason_system=reason.get("system"),
+        comment=override.get("userComment"),
+    )

@@ -1,0 +1,96 @@
+"""Outcomes and cards -> the bytes of a CDS Hooks response. Members without content are left out, never empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, Final
+
+import orjson
+
+from cds_service.card_builder import Card
+from cds_service.core.determination import NONE_YET, Alternative, Evidence, Review
+from cds_service.core.fact import Value
+from cds_service.core.quantity import Range
+
+REVIEWS: Final = "org.spine-imaging-cds.reviews"
+
+
+def render(outcomes: Iterable[object], cards: Iterable[Card]) -> bytes:
+    """Every review in the response's extension; in each card's, only the review of its own order."""
+    reviews = {outcome.order.reference: review_json(outcome) for outcome in outcomes if isinstance(outcome, Review)}
+    response: dict[str, Any] = {"cards": [_with_review(card, reviews) for card in cards]}
+    if reviews:
+        response["extension"] = {REVIEWS: list(reviews.values())}
+    return orjson.dumps(response)
+
+
+def review_json(review: Review) -> dict[str, Any]:
+    """One review as clients read it. Names and shapes are a promise: see `openapi.yaml`."""
+    study = {"id": review.order.study.id, "code": review.order.code}
+    members = {
+        "order": review.order.reference,
+        "study": {name: value for name, value in study.items() if value},
+        "determination": review.determination.value,
+        "sections": list(review.sections),
+        "criteria": [{"id": judged.criterion.id, "result": judged.truth.value} for judged in review.judged],
+        "asks_for": list(review.asks_for),
+        "unless": list(review.unless),
+        "steps": [criterion.id for criterion in review.steps],
+        "alternatives": [_alternative(alternative) for alternative in review.alternatives],
+        "evidence": [_evidence(evidence) for evidence in review.evidence],
+        "notes": [criterion.id for criterion in review.notes],
+        "guidelines": [{"id": guideline.id, "version": guideline.version} for guideline in review.guidelines],
+        "edition_note": review.edition_note,
+        "not_read": list(review.not_read),
+        "unreadable": list(review.unreadable),
+        "foreign": list(review.foreign),
+    }
+    return {name: value for name, value in members.items() if value}
+
+
+def _with_review(card: Card, reviews: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    review = reviews.get(card.order)
+    body: dict[str, Any] = card.body
+    if review is None:
+        return body
+    return {**body, "extension": {**body.get("extension", {}), REVIEWS: [review]}}
+
+
+def _alternative(alternative: Alternative) -> dict[str, Any]:
+    members = {
+        "study": alternative.study.id if alternative.study else NONE_YET,
+        "code": alternative.code,
+        "until": alternative.until.isoformat() if alternative.until else None,
+        "because": alternative.because,
+    }
+    return {name: value for name, value in members.items() if value}
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    fact = evidence.fact
+    members: dict[str, Any] = {"fact": evidence.ref}
+    if fact.value is not None:
+        members["value"] = _value(fact.value)
+    if fact.sources:
+        members["sources"] = list(dict.fromkeys(source.reference for source in fact.sources))
+    return members
+
+
+def _value(value: Value) -> Any:
+    match value:
+        case Range(low, high):
+            return {"low": _number(low)} | ({} if high == float("inf") else {"high": _number(high)})
+        case bool() | str():
+            return value
+        case int() | float():
+            return _number(value)
+        case date():
+            return value.isoformat()
+        case _:
+            return list(value)
+
+
+def _number(value: float) -> float | int:
+    """Whole numbers without a trailing ".0"."""
+    return int(value) if float(value).is_integer() else value

@@ -1,0 +1,1 @@
+"""Schema changes, forward only. `cds_service.store.database.migrate` runs them."""
