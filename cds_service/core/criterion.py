@@ -171,6 +171,8 @@ class Criterion:
     ask_open: AskOpen | None = None
     note_card: bool = False
     see_section: str | None = None
+    via: str | None = None  # the section that brought this criterion to another population
+    refers_to: str | None = None
     note: str | None = None
 
     @property

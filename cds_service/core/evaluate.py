@@ -12,10 +12,12 @@ from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, No
 from cds_service.core.fact import Fact, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
-from cds_service.core.vocabulary import FactDefinition, Silence, Vocabulary
+from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabulary
 
 # More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
 MOST_WAYS = 48
+
+NEGATIVE_TESTS = frozenset({Test.IS_NOT, Test.NOT_IN})
 
 
 class Reading(StrEnum):
@@ -114,23 +116,59 @@ class Evaluation:
             case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
                 return Trace(node, self.truth(node, reading), tuple(self.trace(part, reading) for part in parts))
 
-    def ways(self, node: Node, want: Truth = MET) -> tuple[Way, ...]:
-        """The smallest ways in which `node` becomes `want` (MET or NOT_MET); empty when nothing can."""
+    def ways(self, node: Node, want: Truth = MET, *, turning: bool = False) -> tuple[Way, ...]:
+        """The smallest ways in which `node` becomes `want` (MET or NOT_MET); empty when nothing can.
+
+        With `turning`, silent facts that are read as absent may turn out otherwise; without, only open facts count.
+        """
         match node:
             case FactTest():
-                refs = node.refs(self.regions)
-                per_ref = [self._ways_of(node, ref, want) for ref in refs]
-                return _either(per_ref) if want is MET else _together(per_ref)
+                options = [self._ways_of(node, ref, want, turning) for ref in node.refs(self.regions)]
+                return _either(options) if want is MET else _together(options)
             case Not(part):
-                return self.ways(part, NOT_MET if want is MET else MET)
+                return self.ways(part, NOT_MET if want is MET else MET, turning=turning)
             case AllOf(parts):
-                options = [self.ways(part, want) for part in parts]
+                options = [self.ways(part, want, turning=turning) for part in parts]
                 return _together(options) if want is MET else _either(options)
             case AnyOf(parts):
-                options = [self.ways(part, want) for part in parts]
+                options = [self.ways(part, want, turning=turning) for part in parts]
                 return _either(options) if want is MET else _together(options)
             case AtLeast():
                 return SETTLED if self.truth(node) is want else ()
+
+    def gap(self, node: Node, want: Truth = MET) -> frozenset[str]:
+        """The facts that would have to come out otherwise for `node` to become `want`, by the shortest way."""
+        match node:
+            case FactTest():
+                gaps = [self._gap_of(node, ref, want) for ref in node.refs(self.regions)]
+                return min(gaps, key=len, default=frozenset()) if want is MET else frozenset[str]().union(*gaps)
+            case Not(part):
+                return self.gap(part, NOT_MET if want is MET else MET)
+            case AllOf(parts):
+                gaps = [self.gap(part, want) for part in parts]
+                return frozenset[str]().union(*gaps) if want is MET else min(gaps, key=len, default=frozenset())
+            case AnyOf(parts):
+                gaps = [self.gap(part, want) for part in parts]
+                return min(gaps, key=len, default=frozenset()) if want is MET else frozenset[str]().union(*gaps)
+            case AtLeast():
+                return frozenset() if self.truth(node) is want else frozenset({str(node.count)})
+
+    def touches(self, node: Node) -> bool:
+        """Whether a presentation, finding or plan that the tree asks for is met: it speaks of this patient."""
+        match node:
+            case FactTest():
+                definition = self.vocabulary[node.fact]
+                if self.truth(node) is MET:
+                    return definition.role is Role.INDICATION and node.test not in NEGATIVE_TESTS
+                return definition.role is Role.INDICATION and any(
+                    self.touches(derivation)
+                    for ref in node.refs(self.regions)
+                    if (derivation := self._derivation(node, ref)) is not None
+                )
+            case Not():
+                return False
+            case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+                return any(self.touches(part) for part in parts)
 
     # -- one fact ---------------------------------------------------------------------------------------------------
 
@@ -168,7 +206,7 @@ class Evaluation:
             return True
         return definition.ask_with is not None and self.truth(definition.ask_with) is MET
 
-    def _ways_of(self, test: FactTest, ref: str, want: Truth) -> tuple[Way, ...]:
+    def _ways_of(self, test: FactTest, ref: str, want: Truth, turning: bool) -> tuple[Way, ...]:
         if self._truth_of(test, ref, Reading.SUPPORT) is want:
             return SETTLED
         fact = self.fact(ref)
@@ -177,17 +215,20 @@ class Evaluation:
             return ()
         derivation = self._derivation(test, ref)
         if derivation is not None:
-            inside = self.ways(derivation, want)
-            if definition.named_whole and want is MET:
-                turned = Way(turns=frozenset({definition.named_whole}))
-                return (*(way for way in inside if not way.turns), turned)
-            return inside
-        asked = definition.asked_as or ref
+            whole = definition.named_whole if turning and want is MET else None
+            inside = self.ways(derivation, want, turning=turning and whole is None)
+            return inside if whole is None else (*inside, Way(turns=frozenset({whole})))
         if fact.why is not Why.NOT_DOCUMENTED:
             return (Way(blocked=frozenset({ref})),)
         if self._silence_is_open(definition, Reading.SUPPORT):
-            return (Way(asks=frozenset({asked})),)
-        return (Way(turns=frozenset({ref})),)
+            return (Way(asks=frozenset({definition.asked_as or ref})),)
+        return (Way(turns=frozenset({ref})),) if turning else ()
+
+    def _gap_of(self, test: FactTest, ref: str, want: Truth) -> frozenset[str]:
+        if self._truth_of(test, ref, Reading.SUPPORT) is want:
+            return frozenset()
+        derivation = None if self.fact(ref).known else self._derivation(test, ref)
+        return self.gap(derivation, want) if derivation is not None else frozenset({ref})
 
 
 def argument_of(ref: str) -> str:

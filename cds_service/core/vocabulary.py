@@ -49,7 +49,6 @@ class FactDefinition:
     id: str
     type: FactType
     means: str
-    asks: str | None = None
     unit: str | None = None
     codes: tuple[str, ...] = ()
     arguments: Mapping[str, str] = field(default_factory=dict)

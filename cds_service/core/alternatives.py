@@ -1,0 +1,212 @@
+"""What to do instead: studies that criteria name, studies that would be supported, and "not yet" with its date."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from typing import Protocol
+
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Outcome, Test
+from cds_service.core.determination import Alternative, Determination, Ground
+from cds_service.core.evaluate import Evaluation
+from cds_service.core.judge import Judge, Verdict
+from cds_service.core.order import Study
+from cds_service.core.quantity import bounds
+from cds_service.core.truth import MET, NOT_MET
+
+MOST = 4  # studies offered for one order; a longer list is not read
+PLAIN_XRAY = "plain_xray"
+XRAY = "XR"
+SUPPORTING = (Determination.SUPPORTED, Determination.NEEDS_INFORMATION)
+
+
+class Catalogue(Protocol):
+    """The parts of the study catalogue that finding an alternative needs."""
+
+    def with_key(self, key: str) -> tuple[Study, ...]: ...
+
+    def plain_xray(self, region: str) -> Study | None: ...
+
+    def find(self, modality: str, regions: Iterable[str], contrast: str | None) -> Study | None: ...
+
+
+class Alternatives:
+    """Finds alternatives for one judged study. `verdict_on` judges another study for the same patient."""
+
+    def __init__(
+        self, study: Study, judge: Judge, catalogue: Catalogue, verdict_on: Callable[[Study], Verdict], day: date
+    ) -> None:
+        self._study = study
+        self._judge = judge
+        self._catalogue = catalogue
+        self._verdict_on = verdict_on
+        self._day = day
+
+    def of(self, verdict: Verdict) -> tuple[Alternative, ...]:
+        if verdict.ground in (Ground.URGENT_POINTER, Ground.NO_INDICATION, Ground.RED_FLAG, Ground.POINTER):
+            return ()
+        found = [*self._steps(verdict), *self._preferences(), *self._named(verdict)]
+        if verdict.determination is Determination.NOT_SUPPORTED and verdict.ground is not Ground.PRESENTATION:
+            found += self._right_study()
+        if verdict.ground is Ground.UNMET:
+            found += self._not_yet(verdict)
+        return distinct(found, self._study)
+
+    def for_red_flag(self) -> tuple[Alternative, ...]:
+        """The advanced studies that a red flag of this patient supports, likeliest level first."""
+        found = []
+        for study in self._candidates(every_region=True):
+            verdict = self._verdict_on(study)
+            if verdict.ground is Ground.RED_FLAG:
+                found.append(Alternative(study, verdict.decided_by[0].id))
+        mri = [a for a in found if a.study is not None and a.study.modality == "MR"]
+        return distinct(mri or found, self._study)[:2]
+
+    # -- sources of alternatives ------------------------------------------------------------------------------------
+
+    def _steps(self, verdict: Verdict) -> Iterator[Alternative]:
+        for step in self._judge.open_steps(verdict.paths):
+            for study in self._studies(step.instead):
+                yield Alternative(study, step.id, in_addition=study.modality == XRAY)
+
+    def _preferences(self) -> Iterator[Alternative]:
+        for criterion in self._judge.plan.preferences:
+            if self._judge.holds(criterion) is MET:
+                for study in self._studies(criterion.instead):
+                    yield Alternative(study, criterion.id)
+
+    def _named(self, verdict: Verdict) -> Iterator[Alternative]:
+        """What the deciding criteria name. An MRI in place of a CT only while that MRI is not itself refused."""
+        for criterion in verdict.decided_by:
+            if criterion.outcome is Outcome.REQUIRES:
+                continue
+            for study in self._studies(criterion.instead):
+                instead_of_ct = criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED
+                if not instead_of_ct or self._verdict_on(study).determination in SUPPORTING:
+                    yield Alternative(study, criterion.id)
+
+    def _right_study(self) -> list[Alternative]:
+        """The same indication asks for another contrast, modality or level: the studies that it supports."""
+        supported = self._supported(self._candidates(every_region=False))
+        if not supported and self._study.contrast not in ("without", "n/a"):
+            plain = self._catalogue.find(self._study.modality, self._study.regions, "without")
+            if plain is not None and self._verdict_on(plain).determination is Determination.NEEDS_INFORMATION:
+                return [Alternative(plain, self._verdict_on(plain).decided_by[0].id)]
+        return supported or self._supported(self._candidates(every_region=True))
+
+    def _supported(self, candidates: Iterable[Study]) -> list[Alternative]:
+        found: list[Alternative] = []
+        for study in candidates:
+            verdict = self._verdict_on(study)
+            if verdict.determination is Determination.SUPPORTED and verdict.decided_by:
+                found.append(Alternative(study, verdict.decided_by[0].id))
+            if len(found) == MOST:
+                break
+        return found
+
+    def _candidates(self, *, every_region: bool) -> Iterator[Study]:
+        """Advanced spine studies to compare with: those of the ordered region first, MRI without contrast leading."""
+        own = [region for region in self._study.regions if region in LEVELS]
+        regions = [*own, *(level for level in LEVELS if level not in own)] if every_region else own
+        for region in regions:
+            for modality, contrast in COMPARED:
+                study = self._catalogue.find(modality, (region,), contrast)
+                if study is not None and study.id != self._study.id:
+                    yield study
+        yield from self._catalogue.with_key(SPINAL_ULTRASOUND)[:1]
+
+    def _not_yet(self, verdict: Verdict) -> Iterator[Alternative]:
+        for path in verdict.paths:
+            until = self._reached(self._judge.path_node(path))
+            if until is not None:
+                step = next((s.id for s in self._judge.open_steps([path])), path.criterion.id)
+                yield Alternative(None, step, until)
+
+    def _reached(self, node: Node) -> date | None:
+        """The day on which every duration that is still too short will be long enough."""
+        days = [
+            day
+            for test in failing_tests(self._judge.evaluation, node)
+            if (day := reached(self._judge.evaluation, test, self._day)) is not None
+        ]
+        return max(days, default=None)
+
+    def _studies(self, keys: Iterable[str]) -> list[Study]:
+        """The studies a criterion names, narrowed to the ordered regions when some of them image those."""
+        named: list[Study] = []
+        for key in keys:
+            if key == PLAIN_XRAY:
+                films = (self._catalogue.plain_xray(region) for region in self._study.regions)
+                named.extend(film for film in films if film is not None)
+            else:
+                named.extend(self._catalogue.with_key(key)[:1])
+        own = set(self._study.regions)
+        return [study for study in named if own & set(study.regions)] or named
+
+
+LEVELS = ("lumbar", "thoracic", "cervical", "pelvis")
+COMPARED = (("MR", "without"), ("MR", "without_and_with"), ("CT", "without"))
+SPINAL_ULTRASOUND = "76800"
+
+
+def distinct(alternatives: Iterable[Alternative], ordered: Study) -> tuple[Alternative, ...]:
+    """Each study once, without the one ordered, and one date at most; the first reason given is kept."""
+    kept: dict[str, Alternative] = {}
+    for alternative in alternatives:
+        name = alternative.study.id if alternative.study else ""
+        if alternative.study is not None and set(alternative.study.keys) & set(ordered.keys):
+            continue
+        earlier = kept.get(name)
+        if earlier is None or (alternative.until and earlier.until and alternative.until < earlier.until):
+            kept[name] = alternative
+    return tuple(kept.values())[: MOST + 1]
+
+
+def failing_tests(evaluation: Evaluation, node: Node) -> Iterator[FactTest]:
+    """The tests that keep a tree from being met, inside derived facts too."""
+    match node:
+        case FactTest():
+            if evaluation.truth(node) is MET:
+                return
+            definition = evaluation.vocabulary[node.fact]
+            if definition.defined_as is not None:
+                yield from failing_tests(evaluation, definition.defined_as)
+            else:
+                yield node
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            if evaluation.truth(node) is not MET:
+                for part in parts:
+                    yield from failing_tests(evaluation, part)
+        case Not():
+            return
+
+
+def reached(evaluation: Evaluation, test: FactTest, day: date) -> date | None:
+    """The day on which a growing duration passes its threshold; None for any other test."""
+    definition = evaluation.vocabulary[test.fact]
+    if not definition.accrues or not isinstance(test.operand, float) or evaluation.truth(test) is not NOT_MET:
+        return None
+    if test.test not in (Test.AT_LEAST, Test.MORE_THAN):
+        return None
+    for ref in test.refs(evaluation.regions):
+        fact = evaluation.fact(ref)
+        if fact.since is not None:
+            return after(fact.since, test.operand, definition.unit)
+        if isinstance(fact.value, int | float) and not isinstance(fact.value, bool):
+            return after(day, test.operand - bounds(fact.value)[0], definition.unit)
+    return None
+
+
+def after(day: date, duration: float, unit: str | None) -> date | None:
+    """`day` plus a duration in days, weeks or calendar months; None for another unit."""
+    if unit == "days":
+        return day + timedelta(days=math.ceil(duration))
+    if unit == "weeks":
+        return day + timedelta(days=math.ceil(duration * 7))
+    if unit != "months":
+        return None
+    months = day.year * 12 + day.month - 1 + math.ceil(duration)
+    first = date(months // 12, months % 12 + 1, 1)
+    following = date((months + 1) // 12, (months + 1) % 12 + 1, 1)
+    return min(first + timedelta(days=day.day - 1), following - timedelta(days=1))

@@ -1,0 +1,270 @@
+"""One order considered from all sides: its verdict, alternatives, escapes, evidence and notes, as one Review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+
+from cds_service.core.alternatives import Alternatives, Catalogue, distinct
+from cds_service.core.criterion import REQUESTED_REGION, Criterion, Outcome
+from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
+from cds_service.core.escapes import RED_FLAG_ANY, RELEVANT_LEVEL, escapes
+from cds_service.core.evaluate import Evaluation, Reading, Trace
+from cds_service.core.fact import NOT_DOCUMENTED, Fact
+from cds_service.core.judge import Circumstances, Judge, Verdict
+from cds_service.core.order import ImagingOrder, Study
+from cds_service.core.plan import GENERAL, MRI_CONTRAINDICATED, Plan
+from cds_service.core.truth import MET, NOT_MET
+from cds_service.core.vocabulary import Role, Vocabulary
+
+LEVELS = ("cervical", "thoracic", "lumbar")
+SPREAD = {"entire_spine", "whole_body"}
+MRI_CONTRASTS = ("without", "without_and_with")
+CONTRASTS = ("without", "with", "without_and_with")
+REQUESTED_CONTRAST = "requested_contrast"
+XRAY, MRI, CT = "XR", "MR", "CT"
+
+
+class Consideration:
+    """Judges one order, and other studies for the same patient beside it.
+
+    `read` gives the facts of this order; `plan_of` the criteria that speak of a study on the review date;
+    `drafted` the studies of the other draft orders; `indications` the facts that are a reason to image.
+    """
+
+    def __init__(
+        self,
+        order: ImagingOrder,
+        *,
+        read: Callable[[str], Fact],
+        vocabulary: Vocabulary,
+        plan_of: Callable[[Study, date], Plan],
+        catalogue: Catalogue,
+        indications: Iterable[str],
+        studies: Mapping[str, Study],
+        drafted: frozenset[str] = frozenset(),
+    ) -> None:
+        self.order = order
+        self._read = read
+        self._vocabulary = vocabulary
+        self._plan_of = plan_of
+        self._catalogue = catalogue
+        self._indications = tuple(indications)
+        self._studies = studies
+        self._drafted = drafted
+        self._judges: dict[str, Judge] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self.judge = self.judge_of(order.study)
+
+    def review(self) -> Review:
+        """The order's review. Composite studies are judged by their parts, open contrast by what it could be."""
+        study = self.order.study
+        if study.components:
+            return self._composite()
+        if self.order.contrast is None and study.modality in (MRI, CT) and study.contrast in CONTRASTS:
+            return self._contrast_open()
+        if study.modality == XRAY and study.contrast != "intrathecal":
+            plain = Verdict(Determination.SUPPORTED, Ground.PLAIN_XRAY, ())
+            return self._review(study, plain)
+        return self._review(study, self.verdict_on(study))
+
+    def is_spinal(self) -> bool:
+        """Whether a study that also serves other organs is ordered for the spine."""
+        return self._has_indication()
+
+    def verdict_on(self, study: Study) -> Verdict:
+        verdict = self._verdicts.get(study.id)
+        if verdict is None:
+            verdict = self._verdicts[study.id] = self.judge_of(study).verdict()
+        return verdict
+
+    def judge_of(self, study: Study) -> Judge:
+        judge = self._judges.get(study.id)
+        if judge is None:
+            judge = self._judges[study.id] = Judge(
+                self._plan_of(study, self.order.review_date),
+                self._evaluation(study),
+                Circumstances(
+                    has_reason=self.order.has_reason,
+                    has_indication=self._has_indication,
+                    mri_verdicts=lambda: self._mri_verdicts(study),
+                ),
+            )
+        return judge
+
+    # -- facts for a study ------------------------------------------------------------------------------------------
+
+    def _evaluation(self, study: Study) -> Evaluation:
+        ordered = study.id == self.order.study.id
+        regions = self._regions(self.order.regions if ordered else study.regions)
+        own = {REQUESTED_REGION: Fact.of(regions)}
+        if not ordered:
+            own["requested_cpt"] = Fact.of(study.cpt) if study.cpt else NOT_DOCUMENTED
+            own[REQUESTED_CONTRAST] = Fact.of(study.contrast)
+
+        def read(ref: str) -> Fact:
+            fact = own.get(ref)
+            if fact is not None:
+                return fact
+            name = ref.partition("(")[0]
+            # What the draft says about its own technique does not hold for another study.
+            if not ordered and name == "order_flag":
+                return NOT_DOCUMENTED
+            return self._read(ref)
+
+        return Evaluation(self._vocabulary, read, regions)
+
+    def _regions(self, regions: tuple[str, ...]) -> tuple[str, ...]:
+        """The regions a study stands for. A study of many levels stands for the symptomatic ones."""
+        if not SPREAD & set(regions) and len(set(regions) & set(LEVELS)) < 2:
+            return regions
+        symptomatic = tuple(
+            level for level in LEVELS if any(self._is_met(f"{fact}({level})") for fact in ("spine_pain", "spine_trauma"))
+        )
+        covered = tuple(level for level in LEVELS if SPREAD & set(regions) or level in regions)
+        return tuple(level for level in symptomatic if level in covered) or covered
+
+    def _is_met(self, ref: str) -> bool:
+        return self._read(ref).value is True
+
+    def _has_indication(self) -> bool:
+        return any(
+            fact.value is True or (isinstance(fact.value, str) and fact.value != "none")
+            for fact in map(self.judge.evaluation.fact, self._indications)
+        )
+
+    def _mri_verdicts(self, study: Study) -> Iterator[Verdict]:
+        for contrast in MRI_CONTRASTS:
+            mri = self._catalogue.find(MRI, study.regions, contrast)
+            if mri is not None:
+                yield self.verdict_on(mri)
+
+    # -- kinds of order ---------------------------------------------------------------------------------------------
+
+    def _composite(self) -> Review:
+        """All parts supported: supported. Otherwise the first part that is not decides, the others are offered."""
+        parts = [self._studies[part] for part in self.order.study.components]
+        verdicts = [self.verdict_on(part) for part in parts]
+        supported = [part for part, verdict in zip(parts, verdicts, strict=True) if _is_supported(verdict)]
+        failing = next((v for v in verdicts if not _is_supported(v)), None)
+        if failing is None:
+            decided = dict.fromkeys(c for verdict in verdicts for c in verdict.decided_by)
+            return self._review(parts[0], replace(verdicts[0], decided_by=tuple(decided)))
+        review = self._review(parts[verdicts.index(failing)], failing)
+        offered = [Alternative(part, self.verdict_on(part).decided_by[0].id) for part in supported]
+        return replace(review, alternatives=distinct([*offered, *review.alternatives], self.order.study))
+
+    def _contrast_open(self) -> Review:
+        """The code leaves contrast open: asked for when it decides."""
+        study = self.order.study
+        found = (self._catalogue.find(study.modality, study.regions, contrast) for contrast in CONTRASTS)
+        variants = [variant for variant in found if variant is not None] or [study]
+        supported = [variant for variant in variants if _is_supported(self.verdict_on(variant))]
+        if not supported or len(supported) == len(variants):
+            return self._review(variants[0], self.verdict_on(variants[0]))
+        asking = replace(
+            self.verdict_on(supported[0]),
+            determination=Determination.NEEDS_INFORMATION,
+            ground=Ground.OPEN,
+            asks_for=(REQUESTED_CONTRAST,),
+        )
+        review = self._review(supported[0], asking)
+        offered = [Alternative(variant, self.verdict_on(variant).decided_by[0].id) for variant in supported]
+        return replace(review, alternatives=tuple(offered), steps=())
+
+    def _review(self, study: Study, verdict: Verdict) -> Review:
+        judge = self.judge_of(study)
+        red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
+        found = Alternatives(study, judge, self._catalogue, self.verdict_on, self.order.review_date)
+        alternatives = found.of(verdict) if verdict.ground is not Ground.PLAIN_XRAY else ()
+        unless = escapes(judge, verdict)
+        if red_flag and verdict.ground not in (Ground.RED_FLAG, Ground.URGENT_POINTER, Ground.POINTER):
+            if not _is_supported(verdict) or verdict.ground is Ground.PLAIN_XRAY:
+                alternatives = (*found.for_red_flag(), *alternatives)
+        else:
+            unless = tuple(name for name in unless if name != RELEVANT_LEVEL)
+        contraindicated = study.modality == MRI and judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
+        if contraindicated:
+            alternatives = (*alternatives, *self._ct_instead(study))
+        alternatives = distinct(alternatives, study)
+        return Review(
+            order=self.order,
+            determination=verdict.determination,
+            ground=verdict.ground,
+            decided_by=verdict.decided_by,
+            judged=self._judged(judge, verdict),
+            asks_for=verdict.asks_for,
+            unless=unless,
+            steps=judge.open_steps(verdict.paths),
+            alternatives=tuple(a for a in alternatives if not self._is_drafted(a)),
+            evidence=self._evidence(judge, verdict),
+            notes=self._notes(judge, verdict),
+            red_flag=red_flag,
+            beside=("mri_contraindicated",) if contraindicated else (),
+        )
+
+    def _ct_instead(self, study: Study) -> Iterator[Alternative]:
+        ct = self._catalogue.find(CT, study.regions, "without")
+        if ct is not None:
+            for criterion in self.judge_of(ct).plan.substitutions[:1]:
+                yield Alternative(ct, criterion.id)
+
+    def _is_drafted(self, alternative: Alternative) -> bool:
+        """Another draft already orders it, or, for a plain film, any film of that region."""
+        study = alternative.study
+        if study is None:
+            return False
+        return bool(self._drafted & set(study.keys)) or (
+            study.modality == XRAY
+            and any(
+                self._studies[drafted].modality == XRAY and set(self._studies[drafted].regions) & set(study.regions)
+                for drafted in self._drafted
+                if drafted in self._studies
+            )
+        )
+
+    # -- what is shown beside the verdict ---------------------------------------------------------------------------
+
+    def _judged(self, judge: Judge, verdict: Verdict) -> tuple[Judged, ...]:
+        """The deciding criteria, the prerequisites of their paths, and what else of their sections is not ruled out."""
+        sections = {criterion.section for criterion in verdict.decided_by}
+        required = [r for path in verdict.paths for r in path.requires if judge.fits(r) is not NOT_MET]
+        beside = [c for c in judge.plan.speaking() if c.section in sections and judge.holds(c) is not NOT_MET]
+        criteria = dict.fromkeys((*verdict.decided_by, *required, *beside))
+        return tuple(Judged(criterion, judge.holds(criterion, _reading(criterion))) for criterion in criteria)
+
+    def _evidence(self, judge: Judge, verdict: Verdict) -> tuple[Evidence, ...]:
+        """Known facts that the deciding criteria read, each once."""
+        nodes = [judge.path_node(path) for path in verdict.paths]
+        nodes += [c.when for c in verdict.decided_by if c.when is not None and c.outcome is not Outcome.REQUIRES]
+        known: dict[str, Fact] = {}
+        for node in nodes:
+            for ref, fact in facts_of(judge.evaluation.trace(node)):
+                if fact.known and self._vocabulary[ref.partition("(")[0]].role is not Role.ORDER:
+                    known.setdefault(ref, fact)
+        return tuple(Evidence(ref, fact) for ref, fact in known.items())
+
+    def _notes(self, judge: Judge, verdict: Verdict) -> tuple[Criterion, ...]:
+        """Hints that hold for this patient and change nothing."""
+        return tuple(
+            hint
+            for hint in judge.plan.hints
+            if hint not in verdict.decided_by
+            and judge.holds(hint) is MET
+            and (hint.note_card or hint.kind == GENERAL or hint.when is None or judge.evaluation.touches(hint.when))
+        )
+
+
+def facts_of(trace: Trace) -> Iterator[tuple[str, Fact]]:
+    yield from trace.facts
+    for part in trace.parts:
+        yield from facts_of(part)
+
+
+def _reading(criterion: Criterion) -> Reading:
+    return Reading.EXCLUSION if criterion.outcome is Outcome.NOT_SUPPORTED else Reading.SUPPORT
+
+
+def _is_supported(verdict: Verdict) -> bool:
+    return verdict.determination is Determination.SUPPORTED

@@ -1,0 +1,51 @@
+"""What would change the answer: silent facts that were read as absent and that alone would settle it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cds_service.core.criterion import FactTest, Node
+from cds_service.core.determination import Determination, Ground
+from cds_service.core.judge import Judge, Verdict
+from cds_service.core.truth import MET, NOT_MET, Truth
+
+RED_FLAG_ANY = FactTest("red_flag_any")
+RELEVANT_LEVEL = "relevant_level"
+
+
+def escapes(judge: Judge, verdict: Verdict) -> tuple[str, ...]:
+    """Names for `unless`, red flags first. Empty when the study is supported or judged elsewhere."""
+    found: list[str] = []
+    if verdict.determination in (Determination.NOT_SUPPORTED, Determination.NEEDS_INFORMATION):
+        if _red_flag_would_help(judge):
+            found.append(RED_FLAG_ANY.fact)
+        if judge.evaluation.truth(RED_FLAG_ANY) is MET and not _level_known(judge):
+            found.append(RELEVANT_LEVEL)
+    if verdict.ground in (Ground.UNMET, Ground.OPEN):
+        found += _turns(judge, (judge.path_node(path) for path in verdict.paths), MET)
+    if verdict.ground in (Ground.TECHNIQUE, Ground.PRESENTATION):
+        found += _turns(judge, (c.when for c in verdict.decided_by if c.when is not None), NOT_MET)
+    return tuple(dict.fromkeys(found))
+
+
+def _turns(judge: Judge, nodes: Iterable[Node], want: Truth) -> list[str]:
+    return sorted(
+        turn
+        for node in nodes
+        for way in judge.evaluation.ways(node, want, turning=True)
+        if len(way.turns) == 1 and not way.blocked
+        for turn in way.turns
+    )
+
+
+def _red_flag_would_help(judge: Judge) -> bool:
+    """A red flag could still support the study, or send a child to urgent review."""
+    if judge.evaluation.truth(RED_FLAG_ANY) is MET:
+        return False
+    helped = [path.criterion for path in judge.plan.red_flags]
+    helped += [pointer for pointer in judge.plan.pointers if pointer.only_if_uncovered]
+    return any(judge.fits(criterion) is not NOT_MET for criterion in helped)
+
+
+def _level_known(judge: Judge) -> bool:
+    return judge.evaluation.truth(FactTest("level_known")) is MET

@@ -1,0 +1,296 @@
+"""The order of judgement: which step decides about one study, and on which criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cds_service.core import truth
+from cds_service.core.criterion import AllOf, Criterion, Enforce, FactTest, Node, Population
+from cds_service.core.determination import Determination, Ground
+from cds_service.core.evaluate import Evaluation, Reading, Way
+from cds_service.core.plan import GENERAL, Path, Plan
+from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
+
+URGENT_PRESENTATION = FactTest("urgent_presentation")
+INDICATION = "indication"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What decided. `paths` are the supporting paths it rests on: met, open or failed, by `ground`."""
+
+    determination: Determination
+    ground: Ground
+    decided_by: tuple[Criterion, ...]
+    paths: tuple[Path, ...] = ()
+    asks_for: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()  # facts that could not be read and keep the order from being judged
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the judgement of a study needs to know beyond its plan and its facts.
+
+    `has_indication` looks through the chart for any presentation, finding or plan. `mri_verdicts` judges the MRI
+    studies of the same region; it is asked only when a CT may stand in for one.
+    """
+
+    has_reason: bool
+    has_indication: Callable[[], bool]
+    mri_verdicts: Callable[[], Iterable[Verdict]]
+
+
+class Judge:
+    """Judges one study for one patient. The first step of `verdict` that holds decides (design: order of judgement)."""
+
+    __slots__ = ("_circumstances", "_fits", "evaluation", "plan")
+
+    def __init__(self, plan: Plan, evaluation: Evaluation, circumstances: Circumstances) -> None:
+        self.plan = plan
+        self.evaluation = evaluation
+        self._circumstances = circumstances
+        self._fits: dict[Population, Truth] = {}
+
+    def verdict(self) -> Verdict:
+        steps = (
+            self._urgent_pointer,
+            self._red_flag,
+            self._pointer,
+            self._technique,
+            self._support,
+            self._substitution,
+            self._presentation,
+            self._referral,
+            self._open,
+            self._not_read,
+            self._no_indication,
+        )
+        for step in steps:
+            found = step()
+            if found is not None:
+                return found
+        return self._unmet()
+
+    # -- the steps, in order ----------------------------------------------------------------------------------------
+
+    def _urgent_pointer(self) -> Verdict | None:
+        return _governed(Ground.URGENT_POINTER, self._met(self.plan.urgent))
+
+    def _red_flag(self) -> Verdict | None:
+        # A red flag waits for nothing, not even for an age: only a known other age excludes it.
+        paths = tuple(
+            path
+            for path in self.plan.paths
+            if path.criterion.red_flag
+            and self.evaluation.truth(path.when) is MET
+            and self.fits(path.criterion) is not NOT_MET
+        )
+        return _supported(Ground.RED_FLAG, self._preferred(paths))
+
+    def _pointer(self) -> Verdict | None:
+        pointers = [
+            pointer
+            for pointer in self._met(self.plan.pointers)
+            if not (pointer.only_if_uncovered and self._covered())
+        ]
+        return _governed(Ground.POINTER, pointers)
+
+    def _technique(self) -> Verdict | None:
+        return _refused(Ground.TECHNIQUE, self._excluded(self.plan.technique))
+
+    def _support(self) -> Verdict | None:
+        paths = tuple(path for path in self.plan.paths if self.path_truth(path) is MET)
+        return _supported(Ground.SUPPORT, self._preferred(paths))
+
+    def _substitution(self) -> Verdict | None:
+        """CT in place of an MRI that is contraindicated and would itself be supported."""
+        standing_in = self._met(self.plan.substitutions)
+        if not standing_in:
+            return None
+        verdicts = list(self._circumstances.mri_verdicts())
+        for wanted in (Determination.SUPPORTED, Determination.NEEDS_INFORMATION):
+            for mri in verdicts:
+                if mri.determination is wanted and mri.ground is not Ground.NO_INDICATION:
+                    decided = (*standing_in, *mri.decided_by)
+                    return Verdict(wanted, mri.ground, decided, mri.paths, mri.asks_for, mri.blocked)
+        return None
+
+    def _presentation(self) -> Verdict | None:
+        return _refused(Ground.PRESENTATION, self._excluded(self.plan.exclusions))
+
+    def _referral(self) -> Verdict | None:
+        return _governed(Ground.REFERRAL, self._met(self.plan.referrals))
+
+    def _open(self) -> Verdict | None:
+        """The nearest path whose only open parts are facts to be shown."""
+        asked = self._asked_by_exclusions()
+        nearest: list[tuple[Path, Way]] = []
+        for path in self._open_paths():
+            ways = [way for way in self.evaluation.ways(self.path_node(path)) if not way.blocked]
+            if ways:
+                nearest.append((path, ways[0]))
+        if not nearest and not asked:
+            return None
+        decided = [criterion for criterion, _ in asked]
+        facts = {fact for _, facts in asked for fact in facts}
+        paths: tuple[Path, ...] = ()
+        if nearest:
+            shortest = min(way.size for _, way in nearest)
+            chosen = next(way for _, way in nearest if way.size == shortest)
+            paths = self._preferred(tuple(path for path, way in nearest if way == chosen))
+            facts |= chosen.asks
+            decided += self._with_open_requirements(paths)
+        return Verdict(
+            Determination.NEEDS_INFORMATION, Ground.OPEN, tuple(decided), paths, asks_for=tuple(sorted(facts))
+        )
+
+    def _not_read(self) -> Verdict | None:
+        """Something that could support the study could not be read: that is no reason to refuse it."""
+        paths = self._open_paths()
+        blocked = {
+            ref
+            for path in paths
+            for way in self.evaluation.ways(self.path_node(path))[:1]
+            for ref in way.blocked
+        }
+        if not blocked:
+            return None
+        decided = tuple(path.criterion for path in paths)
+        return Verdict(
+            Determination.NEEDS_INFORMATION, Ground.NOT_READ, decided, paths, blocked=tuple(sorted(blocked))
+        )
+
+    def _no_indication(self) -> Verdict | None:
+        if self._circumstances.has_indication():
+            return None
+        if self._circumstances.has_reason:
+            # A reason that no section knows is not a missing reason, and never ground for a refusal.
+            return Verdict(Determination.NO_GUIDELINE, Ground.NO_SECTION, ())
+        return Verdict(Determination.NEEDS_INFORMATION, Ground.NO_INDICATION, (), asks_for=(INDICATION,))
+
+    def _unmet(self) -> Verdict:
+        paths = self.nearest_failed_paths()
+        decided = [*self.open_exclusions(), *self._with_open_requirements(paths)]
+        if not decided:
+            decided = [c for c in self.plan.speaking() if self.fits(c) is not NOT_MET][:1]
+        if not decided:
+            return Verdict(Determination.NO_GUIDELINE, Ground.NO_SECTION, ())
+        return Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, tuple(dict.fromkeys(decided)), paths)
+
+    # -- what the steps ask -----------------------------------------------------------------------------------------
+
+    def fits(self, criterion: Criterion) -> Truth:
+        """Whether the patient is of the age the criterion speaks of."""
+        population = criterion.population
+        known = self._fits.get(population)
+        if known is None:
+            known = self._fits[population] = truth.all_of(
+                self.evaluation.truth(test) for test in age_tests(population)
+            )
+        return known
+
+    def holds(self, criterion: Criterion, reading: Reading = Reading.SUPPORT) -> Truth:
+        if criterion.when is None or self.fits(criterion) is NOT_MET:
+            return NOT_MET
+        return truth.all_of((self.fits(criterion), self.evaluation.truth(criterion.when, reading)))
+
+    def binds(self, requirement: Criterion) -> bool:
+        """Whether a missing prerequisite holds this study back, rather than riding beside it."""
+        if requirement.enforce is Enforce.INFORMATION or self.fits(requirement) is NOT_MET:
+            return False
+        urgent = requirement.enforce is Enforce.INFORMATION_IF_URGENT
+        return not (urgent and self.evaluation.truth(URGENT_PRESENTATION) is MET)
+
+    def path_truth(self, path: Path) -> Truth:
+        if self.fits(path.criterion) is NOT_MET or self.evaluation.truth(path.when) is NOT_MET:
+            return NOT_MET
+        return self.evaluation.truth(self.path_node(path))
+
+    def path_node(self, path: Path) -> Node:
+        """The whole path as one tree: age, criterion, and the prerequisites that bind."""
+        required = (r.when for r in path.requires if r.when is not None and self.binds(r))
+        return AllOf((*age_tests(path.criterion.population), path.when, *required))
+
+    def open_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
+        """Prerequisites of these paths that are not met, and count for this patient."""
+        steps = [r for path in paths for r in path.requires if self.binds(r) and self.holds(r) is not MET]
+        return tuple(dict.fromkeys(steps))
+
+    def open_exclusions(self) -> list[Criterion]:
+        """Exclusions that would hold if silence were absence, or that speak of this patient and are not ruled out."""
+        return [
+            c
+            for c in (*self.plan.technique, *self.plan.exclusions, *self.plan.hints)
+            if c.when is not None
+            and c.kind != GENERAL
+            and not c.note_card
+            and (self.holds(c) is MET or (self.holds(c) is UNKNOWN and self.evaluation.touches(c.when)))
+        ]
+
+    def nearest_failed_paths(self) -> tuple[Path, ...]:
+        """Among the paths that speak of this patient, those that miss the fewest facts. Red flags are escapes, not paths."""
+        gaps = [
+            (len(self.evaluation.gap(self.path_node(path))), path)
+            for path in self.plan.paths
+            if not path.criterion.red_flag
+            and self.fits(path.criterion) is not NOT_MET
+            and self.evaluation.touches(path.when)
+        ]
+        least = min((gap for gap, _ in gaps), default=0)
+        return self._preferred(tuple(path for gap, path in gaps if gap == least))
+
+    def _open_paths(self) -> tuple[Path, ...]:
+        return tuple(path for path in self.plan.paths if self.path_truth(path) is UNKNOWN)
+
+    def _covered(self) -> bool:
+        """Whether some path supports the study, or could."""
+        return any(self.path_truth(path) is not NOT_MET for path in self.plan.paths)
+
+    def _met(self, criteria: Iterable[Criterion]) -> list[Criterion]:
+        return [c for c in criteria if self.holds(c) is MET]
+
+    def _excluded(self, criteria: Iterable[Criterion]) -> list[Criterion]:
+        return [c for c in criteria if self.holds(c, Reading.EXCLUSION) is MET]
+
+    def _asked_by_exclusions(self) -> list[tuple[Criterion, list[str]]]:
+        """Exclusions that only answers can settle, each with the facts that still lack one."""
+        asked = []
+        for criterion in self.plan.exclusions:
+            if criterion.ask_open is None or self.fits(criterion) is NOT_MET:
+                continue
+            if self.evaluation.truth(criterion.ask_open.when) is not MET:
+                continue
+            unanswered = [ref for ref in criterion.ask_open.facts if not self.evaluation.fact(ref).known]
+            if unanswered:
+                asked.append((criterion, unanswered))
+        return asked
+
+    def _with_open_requirements(self, paths: Iterable[Path]) -> list[Criterion]:
+        chosen = tuple(paths)
+        return [*(path.criterion for path in chosen), *self.open_steps(chosen)]
+
+    def _preferred(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        """Without the paths of documents that give way, unless those are all there is."""
+        governing = tuple(path for path in paths if path.criterion.citation.document not in self.plan.yielding)
+        return governing or paths
+
+
+def age_tests(population: Population) -> tuple[FactTest, ...]:
+    return tuple(FactTest("age_months", None, test, months) for test, months in population.bounds())
+
+
+def _governed(ground: Ground, criteria: list[Criterion]) -> Verdict | None:
+    return Verdict(Determination.GOVERNED_ELSEWHERE, ground, tuple(criteria)) if criteria else None
+
+
+def _refused(ground: Ground, criteria: list[Criterion]) -> Verdict | None:
+    return Verdict(Determination.NOT_SUPPORTED, ground, tuple(criteria)) if criteria else None
+
+
+def _supported(ground: Ground, paths: tuple[Path, ...]) -> Verdict | None:
+    if not paths:
+        return None
+    return Verdict(Determination.SUPPORTED, ground, tuple(path.criterion for path in paths), paths)
+
+

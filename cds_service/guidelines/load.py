@@ -1,0 +1,159 @@
+"""Loads all guideline data once, checks it, and sorts the criteria by the study they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from cds_service.core.criterion import Criterion, Section
+from cds_service.core.determination import Guideline
+from cds_service.core.order import Study
+from cds_service.core.plan import Plan, borrowed, plan_for
+from cds_service.core.value_set import CodeSet
+from cds_service.core.vocabulary import FactType, Role, Vocabulary
+from cds_service.guidelines import strict_yaml
+from cds_service.guidelines.sections import SectionReader
+from cds_service.guidelines.studies import StudyCatalogue, load_studies
+from cds_service.guidelines.value_sets import load_value_sets
+from cds_service.guidelines.vocabulary import load_vocabulary
+
+DATA = Path(__file__).parent
+CASES = ".cases.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One edition of a source document. `first` and `last` are the days it is in force; None means open on that side."""
+
+    guideline: Guideline
+    folder: str
+    first: date | None
+    last: date | None
+    yields_to: frozenset[str]
+
+    def in_force(self, day: date) -> bool:
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
+@dataclass(frozen=True)
+class Guidelines:
+    """All guideline data, immutable. `plan` answers what the documents in force say about a study."""
+
+    documents: Mapping[str, Document]
+    vocabulary: Vocabulary
+    studies: StudyCatalogue
+    value_sets: Mapping[str, CodeSet]
+    sections: Mapping[str, Section]
+    indications: tuple[str, ...]
+    _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
+    _editions: dict[date, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    def in_force(self, day: date) -> tuple[Document, ...]:
+        """The documents that judge an order of this day. Before a document's first edition its first one judges."""
+        return tuple(self.documents[document] for document in self._in_force(day))
+
+    def plan(self, study: Study, day: date) -> Plan:
+        editions = self._in_force(day)
+        key = (study.id, *editions)
+        plan = self._plans.get(key)
+        if plan is None:
+            criteria = [
+                criterion
+                for section in self.sections.values()
+                if section.document in editions
+                for criterion in section.criteria
+            ]
+            yields_to = {name: self.documents[name].yields_to for name in editions}
+            plan = self._plans[key] = plan_for(study.keys, [*criteria, *self._borrowed(criteria)], yields_to)
+        return plan
+
+    def criterion(self, criterion_id: str) -> Criterion | None:
+        return next((c for section in self.sections.values() for c in section.criteria if c.id == criterion_id), None)
+
+    def _in_force(self, day: date) -> tuple[str, ...]:
+        known = self._editions.get(day)
+        if known is None:
+            families: dict[str, list[Document]] = {}
+            for document in self.documents.values():
+                families.setdefault(family_of(document), []).append(document)
+            known = tuple(_edition(editions, day).guideline.id for editions in families.values())
+            if len(self._editions) > 1000:
+                self._editions.clear()
+            self._editions[day] = known
+        return known
+
+    def _borrowed(self, criteria: list[Criterion]) -> list[Criterion]:
+        by_section: dict[str, list[Criterion]] = {}
+        for criterion in criteria:
+            by_section.setdefault(criterion.section, []).append(criterion)
+        return [
+            borrowed(target, criterion)
+            for criterion in criteria
+            if criterion.see_section
+            for target in by_section.get(criterion.see_section, [])
+            if target.outcome is not None
+        ]
+
+
+def family_of(document: Document) -> str:
+    """Editions of one document share their id up to the trailing year: adult-spine-2026 and adult-spine-2027."""
+    name, _, year = document.guideline.id.rpartition("-")
+    return name if year.isdigit() else document.guideline.id
+
+
+def _edition(editions: list[Document], day: date) -> Document:
+    ordered = sorted(editions, key=lambda document: document.first or date.min)
+    in_force = [document for document in ordered if document.in_force(day)]
+    return in_force[-1] if in_force else ordered[0]
+
+
+@cache
+def load(root: Path = DATA) -> Guidelines:
+    """Everything below `root`, checked. Raises GuidelineError with file and line at the first fault."""
+    vocabulary = load_vocabulary(root / "facts.yaml")
+    studies = load_studies(root / "studies.yaml")
+    value_sets = load_value_sets(root / "value_sets")
+    documents = _documents(root / "documents.yaml")
+    reader = SectionReader(vocabulary, studies, value_sets)
+    sections: dict[str, Section] = {}
+    for document in documents.values():
+        for path in section_files(root / document.folder):
+            section = reader.read(path, document.guideline.id)
+            if f"{document.guideline.id} {section.id}" in sections:
+                raise strict_yaml.GuidelineError(f"{path.name}:1", f"section {section.id} stands twice")
+            sections[f"{document.guideline.id} {section.id}"] = section
+    return Guidelines(documents, vocabulary, studies, value_sets, sections, _indications(vocabulary))
+
+
+def section_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(CASES))
+
+
+def _documents(path: Path) -> dict[str, Document]:
+    documents: dict[str, Document] = {}
+    for entry in strict_yaml.read(path).allow(("documents",)).mappings("documents"):
+        entry.allow(("id", "title", "version", "folder", "in_force"), ("yields_to", "review_due", "url"))
+        force = entry.mapping("in_force").allow((), ("from", "to"))
+        documents[entry["id"]] = Document(
+            Guideline(entry.text("id"), entry.text("title"), entry.text("version"), entry.get("url")),
+            entry.text("folder"),
+            date.fromisoformat(force.text("from")) if "from" in force else None,
+            date.fromisoformat(force.text("to")) if "to" in force else None,
+            frozenset(entry.texts("yields_to")),
+        )
+    return documents
+
+
+def _indications(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Every fact, arguments filled in, whose being met is a reason to image."""
+    return tuple(
+        f"{definition.id}({argument})" if argument else definition.id
+        for definition in vocabulary.values()
+        if definition.role is Role.INDICATION
+        and definition.defined_as is None
+        and definition.type in (FactType.BOOLEAN, FactType.CODE)
+        for argument in (definition.arguments or ("",))
+    )
