@@ -53,6 +53,9 @@ class ImagingOrder:
 
     `code` is the CPT code on the order, or the study's own when it was ordered by another code. `contrast` is None
     when neither code nor order detail says it. `reasons` are (system URI, code) pairs. `resource` is the draft as sent.
+    `recognised_by` is "coding", "billing_options" or "text" (the weakest thing it took). `shared` says that the code
+    on the order also serves other organs. `labels` are kinds of study that the order's words name: they may be shown
+    or asked about, and never refuse; only `flags` count as stated.
     """
 
     reference: str
@@ -67,6 +70,8 @@ class ImagingOrder:
     flags: frozenset[str]
     recognised_by: str
     resource: dict[str, Any]
+    shared: bool = False
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

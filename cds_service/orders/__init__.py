@@ -1,0 +1,10 @@
+"""From a draft ServiceRequest to what was ordered: an imaging order, something left alone, or not recognised.
+
+read.py      the whole reading: who, whether, which study, why, when
+choose.py    which study the codes name, and whether they agree
+wording.py   the little that is read from text: it notices and labels, and never refuses
+"""
+
+from cds_service.orders.read import read_order
+
+__all__ = ["read_order"]
