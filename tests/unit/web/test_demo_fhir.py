@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client, TestResponse
 
 from cds_service.web.demo import resource_store
-from cds_service.web.demo.fhir_routes import LARGEST_BODY, fhir_blueprint
+from cds_service.web.demo.record_system import LARGEST_BODY, record_system
 from cds_service.web.demo.resource_store import ResourceStore
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -57,10 +58,13 @@ RESOURCES = (
 
 
 @pytest.fixture
-def client() -> FlaskClient:
-    app = Flask(__name__)
-    app.register_blueprint(fhir_blueprint(ResourceStore(RESOURCES)))
-    return app.test_client()
+def client() -> Client:
+    return serving(RESOURCES)
+
+
+def serving(resources: Iterable[dict[str, Any]]) -> Client:
+    """A client of a fresh server, mounted at /fhir as in the demo."""
+    return Client(DispatcherMiddleware(NotFound(), {"/fhir": record_system(ResourceStore(resources))}))
 
 
 def bundle(response: TestResponse) -> dict[str, Any]:
@@ -109,7 +113,7 @@ def outcome(response: TestResponse, status: int) -> dict[str, Any]:
         ("Patient?family=wood", []),
     ],
 )
-def test_search_by_whose_and_which(client: FlaskClient, query: str, found: list[str]) -> None:
+def test_search_by_whose_and_which(client: Client, query: str, found: list[str]) -> None:
     assert ids(client.get(f"/fhir/{query}")) == found
 
 
@@ -126,16 +130,16 @@ def test_search_by_whose_and_which(client: FlaskClient, query: str, found: list[
         ("m54.50", []),
     ],
 )
-def test_search_by_code(client: FlaskClient, code: str, found: list[str]) -> None:
+def test_search_by_code(client: Client, code: str, found: list[str]) -> None:
     assert ids(client.get("/fhir/Condition", query_string={"code": code})) == found
 
 
-def test_one_parameter_twice_means_both(client: FlaskClient) -> None:
+def test_one_parameter_twice_means_both(client: Client) -> None:
     assert ids(client.get("/fhir/Condition?code=M54.50&code=279039007")) == ["c1"]
     assert ids(client.get("/fhir/Condition?onset-date=ge2026-09&onset-date=lt2026-10")) == ["c1", "c4"]
 
 
-def test_search_by_category_class_and_status(client: FlaskClient) -> None:
+def test_search_by_category_class_and_status(client: Client) -> None:
     assert ids(client.get("/fhir/Condition?category=problem-list-item")) == ["c1"]
     assert ids(client.get(f"/fhir/Condition?category={CATEGORY}|encounter-diagnosis")) == ["c2"]
     assert ids(client.get("/fhir/Encounter?class=AMB&status=finished")) == ["e1", "e2"]
@@ -163,7 +167,7 @@ def test_search_by_category_class_and_status(client: FlaskClient) -> None:
         ("2025,2026-10", ["c2", "c3"]),
     ],
 )
-def test_search_by_date(client: FlaskClient, asked: str, found: list[str]) -> None:
+def test_search_by_date(client: Client, asked: str, found: list[str]) -> None:
     assert ids(client.get(f"/fhir/Condition?onset-date={asked}")) == found
 
 
@@ -180,21 +184,21 @@ def test_search_by_date(client: FlaskClient, asked: str, found: list[str]) -> No
         ("eb2026-10-04", ["e1"]),
     ],
 )
-def test_a_period_is_compared_as_a_whole(client: FlaskClient, asked: str, found: list[str]) -> None:
+def test_a_period_is_compared_as_a_whole(client: Client, asked: str, found: list[str]) -> None:
     assert ids(client.get(f"/fhir/Encounter?date={asked}")) == found
 
 
 @pytest.mark.parametrize("asked", ["yesterday", "2026-13", "2026-02-30", "ap2026", "ge", "2026-11-10T99:00:00Z"])
-def test_a_date_that_is_none_is_refused(client: FlaskClient, asked: str) -> None:
+def test_a_date_that_is_none_is_refused(client: Client, asked: str) -> None:
     assert outcome(client.get(f"/fhir/Condition?onset-date={asked}"), 400)["code"] == "value"
 
 
-def test_an_error_does_not_repeat_what_was_sent(client: FlaskClient) -> None:
+def test_an_error_does_not_repeat_what_was_sent(client: Client) -> None:
     for query in ("onset-date=SECRET", "_count=SECRET", "code:SECRET=SECRET"):
         assert "SECRET" not in client.get(f"/fhir/Condition?{query}").text
 
 
-def test_pages_are_linked_and_cover_everything_once(client: FlaskClient) -> None:
+def test_pages_are_linked_and_cover_everything_once(client: Client) -> None:
     seen, url = [], "/fhir/Condition?patient=Patient/p1&_count=3"
     for _ in range(5):
         page = bundle(client.get(url))
@@ -208,7 +212,7 @@ def test_pages_are_linked_and_cover_everything_once(client: FlaskClient) -> None
     assert "patient=Patient%2Fp1" in url
 
 
-def test_count_zero_and_summary_count_give_the_total_alone(client: FlaskClient) -> None:
+def test_count_zero_and_summary_count_give_the_total_alone(client: Client) -> None:
     for query in ("_count=0", "_summary=count"):
         page = bundle(client.get(f"/fhir/Condition?{query}"))
         assert page["total"] == 5
@@ -217,30 +221,30 @@ def test_count_zero_and_summary_count_give_the_total_alone(client: FlaskClient) 
     assert outcome(client.get("/fhir/Condition?_count=many"), 400)["code"] == "value"
 
 
-def test_an_empty_search_has_no_entry_member(client: FlaskClient) -> None:
+def test_an_empty_search_has_no_entry_member(client: Client) -> None:
     page = bundle(client.get("/fhir/Condition?patient=nobody"))
     assert page["total"] == 0
     assert "entry" not in page
 
 
-def test_sorting(client: FlaskClient) -> None:
+def test_sorting(client: Client) -> None:
     assert ids(client.get("/fhir/Condition?_sort=-onset-date&patient=p1")) == ["c2", "c1", "c3", "c5"]
     assert ids(client.get("/fhir/Condition?_sort=onset-date&patient=p1")) == ["c5", "c3", "c1", "c2"]
     assert ids(client.get("/fhir/Condition?_sort=-_id")) == ["c5", "c4", "c3", "c2", "c1"]
 
 
-def test_search_by_post_reads_form_and_url(client: FlaskClient) -> None:
+def test_search_by_post_reads_form_and_url(client: Client) -> None:
     assert ids(client.post("/fhir/Condition/_search", data={"patient": "Patient/p1", "code": "M54.6"})) == ["c2"]
     assert ids(client.post("/fhir/Condition/_search?patient=p1", data={"code": "M54.50"})) == ["c1"]
 
 
-def test_what_we_do_not_know_is_left_out_of_the_self_link(client: FlaskClient) -> None:
+def test_what_we_do_not_know_is_left_out_of_the_self_link(client: Client) -> None:
     page = bundle(client.get("/fhir/Condition?patient=p1&color=red&_lastUpdated=ge2026&_include=Condition:subject"))
     assert page["total"] == 4
     assert page["link"] == [{"relation": "self", "url": "http://localhost/fhir/Condition?patient=p1"}]
 
 
-def test_a_strict_client_is_told(client: FlaskClient) -> None:
+def test_a_strict_client_is_told(client: Client) -> None:
     strict = {"Prefer": "handling=strict"}
     assert outcome(client.get("/fhir/Condition?patient=p1&color=red", headers=strict), 400)["code"] == "not-supported"
     lenient = client.get("/fhir/Condition?patient=p1&color=red", headers={"Prefer": "handling=lenient"})
@@ -248,17 +252,17 @@ def test_a_strict_client_is_told(client: FlaskClient) -> None:
     assert ids(client.get("/fhir/Condition?patient=p2&_lastUpdated=ge2026&_format=json", headers=strict)) == ["c4"]
 
 
-def test_a_modifier_is_refused_because_ignoring_it_would_change_the_answer(client: FlaskClient) -> None:
+def test_a_modifier_is_refused_because_ignoring_it_would_change_the_answer(client: Client) -> None:
     assert outcome(client.get("/fhir/Condition?code:not=M54.50"), 400)["code"] == "not-supported"
 
 
-def test_links_carry_the_address_the_client_used(client: FlaskClient) -> None:
+def test_links_carry_the_address_the_client_used(client: Client) -> None:
     page = bundle(client.get("/fhir/Condition?_id=c1", headers={"Host": "127.0.0.1:9000"}))
     assert page["entry"][0]["fullUrl"] == "http://127.0.0.1:9000/fhir/Condition/c1"
     assert page["link"][0]["url"] == "http://127.0.0.1:9000/fhir/Condition?_id=c1"
 
 
-def test_read(client: FlaskClient) -> None:
+def test_read(client: Client) -> None:
     response = client.get("/fhir/Patient/p1", headers={"Accept": "application/json+fhir"})
     assert response.content_type == "application/fhir+json"
     assert response.get_json(force=True) == RESOURCES[0]
@@ -268,19 +272,19 @@ def test_read(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "path", ["/fhir/Patient/nobody", "/fhir/Spaceship", "/fhir/Spaceship/1", "/fhir/Patient/p1/_history", "/fhir/"]
 )
-def test_what_is_not_there_is_an_outcome(client: FlaskClient, path: str) -> None:
+def test_what_is_not_there_is_an_outcome(client: Client, path: str) -> None:
     response = client.get(path)
     outcome(response, 404)
     assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_a_person_following_a_link_sees_the_resource_in_the_browser(client: FlaskClient) -> None:
+def test_a_person_following_a_link_sees_the_resource_in_the_browser(client: Client) -> None:
     response = client.get("/fhir/Patient/p1", headers={"Accept": "text/html,application/xhtml+xml;q=0.9"})
     assert response.content_type == "application/json"
     assert response.get_json() == RESOURCES[0]
 
 
-def test_metadata_describes_what_works(client: FlaskClient) -> None:
+def test_metadata_describes_what_works(client: Client) -> None:
     statement = client.get("/fhir/metadata").get_json(force=True)
     assert statement["resourceType"] == "CapabilityStatement"
     assert statement["fhirVersion"] == "4.0.1"
@@ -294,7 +298,7 @@ def test_metadata_describes_what_works(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["metadata", "Patient", "Patient/p1", "Condition/_search", "_services/smart/Launch"])
-def test_browsers_may_ask_first(client: FlaskClient, path: str) -> None:
+def test_browsers_may_ask_first(client: Client, path: str) -> None:
     asked = {"Origin": "http://127.0.0.1:3000", "Access-Control-Request-Headers": "authorization,content-type"}
     response = client.options(f"/fhir/{path}", headers=asked)
     assert response.status_code == 204
@@ -305,7 +309,7 @@ def test_browsers_may_ask_first(client: FlaskClient, path: str) -> None:
     assert "POST" in response.headers["Access-Control-Allow-Methods"]
 
 
-def test_create_gives_an_id_of_its_own_and_is_found_at_once(client: FlaskClient) -> None:
+def test_create_gives_an_id_of_its_own_and_is_found_at_once(client: Client) -> None:
     sent = condition("mine", "p2", code=coded((ICD, "R20.0")))
     response = client.post("/fhir/Condition", json=sent)
     assert response.status_code == 201
@@ -315,7 +319,7 @@ def test_create_gives_an_id_of_its_own_and_is_found_at_once(client: FlaskClient)
     assert ids(client.get("/fhir/Condition?patient=p2&code=R20.0")) == [created["id"]]
 
 
-def test_update_replaces_and_moves_between_patients(client: FlaskClient) -> None:
+def test_update_replaces_and_moves_between_patients(client: Client) -> None:
     assert client.put("/fhir/Condition/c1", json=condition("c1", "p2")).status_code == 200
     assert ids(client.get("/fhir/Condition?patient=p1")) == ["c2", "c3", "c5"]
     assert ids(client.get("/fhir/Condition?patient=p2")) == ["c4", "c1"]
@@ -323,20 +327,15 @@ def test_update_replaces_and_moves_between_patients(client: FlaskClient) -> None
     assert client.get("/fhir/Condition/new-1").status_code == 200
 
 
-def test_delete_is_for_clients_that_carry_out_a_suggestion(client: FlaskClient) -> None:
+def test_delete_is_for_clients_that_carry_out_a_suggestion(client: Client) -> None:
     assert client.delete("/fhir/Condition/c1").status_code == 204
     assert client.delete("/fhir/Condition/c1").status_code == 204
     outcome(client.get("/fhir/Condition/c1"), 404)
 
 
 def test_writes_are_gone_after_a_restart() -> None:
-    def started() -> FlaskClient:
-        app = Flask(__name__)
-        app.register_blueprint(fhir_blueprint(ResourceStore(RESOURCES)))
-        return app.test_client()
-
-    started().put("/fhir/Condition/new-1", json=condition("new-1"))
-    outcome(started().get("/fhir/Condition/new-1"), 404)
+    serving(RESOURCES).put("/fhir/Condition/new-1", json=condition("new-1"))
+    outcome(serving(RESOURCES).get("/fhir/Condition/new-1"), 404)
 
 
 @pytest.mark.parametrize(
@@ -350,17 +349,17 @@ def test_writes_are_gone_after_a_restart() -> None:
         ("/fhir/Condition/c1", b"not json"),
     ],
 )
-def test_a_write_that_is_not_one_is_refused(client: FlaskClient, path: str, body: bytes) -> None:
+def test_a_write_that_is_not_one_is_refused(client: Client, path: str, body: bytes) -> None:
     outcome(client.put(path, data=body), 400)
     assert ids(client.get("/fhir/Condition?_id=c1,c_1"))[:1] == ["c1"]
 
 
-def test_a_body_has_a_limit(client: FlaskClient) -> None:
+def test_a_body_has_a_limit(client: Client) -> None:
     large = condition("c9", note=[{"text": "x" * LARGEST_BODY}])
     assert outcome(client.put("/fhir/Condition/c9", json=large), 413)["code"] == "too-long"
 
 
-def test_memory_has_a_limit(client: FlaskClient) -> None:
+def test_memory_has_a_limit(client: Client) -> None:
     for _ in range(resource_store.MOST_WRITES):
         assert client.put("/fhir/Condition/c1", json=condition("c1")).status_code == 200
     assert outcome(client.put("/fhir/Condition/c1", json=condition("c1")), 507)["code"] == "too-costly"
@@ -373,16 +372,14 @@ def test_a_chart_that_is_odd_does_not_break_a_search() -> None:
         condition("o3", code=[None, 3], onset=None, subject={"reference": 7}),
         condition("o4", onsetPeriod={"start": 3, "end": "x"}, code=coded((None, "ok"))),
     ]
-    app = Flask(__name__)
-    app.register_blueprint(fhir_blueprint(ResourceStore(odd)))
-    client = app.test_client()
+    client = serving(odd)
     assert ids(client.get("/fhir/Condition?code=ok")) == ["o4"]
     assert ids(client.get("/fhir/Condition?onset-date=ge2000")) == []
     assert ids(client.get("/fhir/Condition?patient=p1")) == ["o1", "o4"]
     assert len(ids(client.get("/fhir/Condition?_sort=onset-date,code"))) == 4
 
 
-def test_a_launch_id_for_an_app_that_a_card_opens(client: FlaskClient) -> None:
+def test_a_launch_id_for_an_app_that_a_card_opens(client: Client) -> None:
     asked = {"launchUrl": "http://127.0.0.1:8080/app", "parameters": {"patient": "p1", "appContext": "x"}}
     first = client.post("/fhir/_services/smart/Launch", json=asked)
     assert first.status_code == 200

@@ -1,4 +1,8 @@
-"""The embedded FHIR R4 server at /fhir: the fixtures to read and search, and a scratch pad for clients that write."""
+"""The EHR's side of the demo: a FHIR R4 server over the fixtures, and a scratch pad for clients that write.
+
+It is an application of its own, mounted beside the service at /fhir: what browsers may do, how large a body may be and
+how errors look differ on the two sides.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from cds_service.web import errors
 from cds_service.web.demo import search
 from cds_service.web.demo.capability import capability_statement
 from cds_service.web.demo.outcome import FhirError, operation_outcome
@@ -33,44 +38,45 @@ _CORS: Final = {
 }
 
 
-def fhir_blueprint(store: ResourceStore) -> Blueprint:
-    """Routes over `store`, which the caller owns. Mounted at /fhir."""
-    routes = Blueprint("fhir", __name__, url_prefix="/fhir")
+def record_system(store: ResourceStore) -> Flask:
+    """The FHIR server as an application over `store`, which the caller owns."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    errors.register(app)  # a program fault is logged without what the chart says
+    app.before_request(_answer_preflight)
+    app.after_request(_allow_browsers)
+    app.register_error_handler(FhirError, _refuse)
+    app.register_error_handler(StoreFull, _refuse_more)
+    app.register_error_handler(HTTPException, _refuse_http)
+    _add_reading(app, store)
+    _add_writing(app, store)
 
-    @routes.before_request
-    def limit_body() -> Response | None:
-        request.max_content_length = LARGEST_BODY
-        return Response(status=204) if request.method == "OPTIONS" else None
-
-    _add_reading(routes, store)
-    _add_writing(routes, store)
-
-    @routes.route("/", defaults={"rest": ""}, methods=_METHODS)
-    @routes.route("/<path:rest>", methods=_METHODS)
+    @app.route("/", defaults={"rest": ""}, methods=_METHODS)
+    @app.route("/<path:rest>", methods=_METHODS)
     def nothing_here(rest: str) -> Response:
         raise FhirError(404, "not-supported", "the server does not offer this interaction")
 
-    routes.after_request(_allow_browsers)
-    routes.register_error_handler(FhirError, _refuse)
-    routes.register_error_handler(StoreFull, _refuse_more)
-    routes.register_error_handler(HTTPException, _refuse_http)
-    return routes
+    return app
 
 
-def _add_reading(routes: Blueprint, store: ResourceStore) -> None:
-    @routes.get("/metadata")
+def _answer_preflight() -> Response | None:
+    return Response(status=204) if request.method == "OPTIONS" else None
+
+
+def _add_reading(app: Flask, store: ResourceStore) -> None:
+    @app.get("/metadata")
     def metadata() -> Response:
         return _json(capability_statement(_base()))
 
-    @routes.get("/<resource_type>")
+    @app.get("/<resource_type>")
     def search_type(resource_type: str) -> Response:
         return _search(store, resource_type)
 
-    @routes.post("/<resource_type>/_search")
+    @app.post("/<resource_type>/_search")
     def search_by_post(resource_type: str) -> Response:
         return _search(store, resource_type)
 
-    @routes.get("/<resource_type>/<ident>")
+    @app.get("/<resource_type>/<ident>")
     def read(resource_type: str, ident: str) -> Response:
         _check_type(resource_type)
         found = store.read(resource_type, ident)
@@ -78,19 +84,19 @@ def _add_reading(routes: Blueprint, store: ResourceStore) -> None:
             raise FhirError(404, "not-found", "no such resource")
         return _json(found)
 
-    @routes.post("/_services/smart/Launch")
+    @app.post("/_services/smart/Launch")
     def smart_launch() -> Response:
         """What EHR simulators ask before they open an app from a card; the launch carries no context here."""
         return _json({"launch_id": str(uuid4())})
 
 
-def _add_writing(routes: Blueprint, store: ResourceStore) -> None:
-    @routes.post("/<resource_type>")
+def _add_writing(app: Flask, store: ResourceStore) -> None:
+    @app.post("/<resource_type>")
     def create(resource_type: str) -> Response:
         created = store.create(_sent(resource_type))
         return _json(created, 201, _location(created))
 
-    @routes.put("/<resource_type>/<ident>")
+    @app.put("/<resource_type>/<ident>")
     def update(resource_type: str, ident: str) -> Response:
         sent = _sent(resource_type)
         if not FHIR_ID.fullmatch(ident) or sent.get("id") != ident:
@@ -98,7 +104,7 @@ def _add_writing(routes: Blueprint, store: ResourceStore) -> None:
         kept, new = store.put(sent)
         return _json(kept, 201 if new else 200, _location(kept))
 
-    @routes.delete("/<resource_type>/<ident>")
+    @app.delete("/<resource_type>/<ident>")
     def delete(resource_type: str, ident: str) -> Response:
         _check_type(resource_type)
         store.delete(resource_type, ident)
@@ -107,7 +113,7 @@ def _add_writing(routes: Blueprint, store: ResourceStore) -> None:
 
 def _base() -> str:
     """Our address as this client wrote it, so that a proxy can put its own in its place."""
-    return f"{request.host_url.rstrip('/')}/fhir"
+    return request.root_url.rstrip("/")
 
 
 def _check_type(resource_type: str) -> None:
