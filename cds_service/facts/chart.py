@@ -1,0 +1,74 @@
+"""Everything that facts are read from, for one order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from cds_service.core.fact import Source
+from cds_service.core.order import ImagingOrder
+from cds_service.core.value_set import CodeSet
+from cds_service.facts.answers import Statement, collect
+from cds_service.facts.episode import Episode, find_episode
+from cds_service.facts.settings import Settings
+from cds_service.fhir.dates import DayRange, months_between, read_date
+from cds_service.fhir.record import PatientRecord
+from cds_service.guidelines.studies import StudyCatalogue
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One patient's record seen from one order.
+
+    `review_date` is the day on which everything is judged. `drafts` are the other orders of the same request.
+    `value_sets` are by id; a missing one stops the service when it is first asked for, which start-up does.
+    """
+
+    record: PatientRecord
+    order: ImagingOrder
+    review_date: date
+    value_sets: Mapping[str, CodeSet]
+    studies: StudyCatalogue
+    drafts: tuple[ImagingOrder, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+
+    def codes(self, value_set: str) -> CodeSet:
+        return self.value_sets[value_set]
+
+    @cached_property
+    def answers(self) -> Mapping[str, tuple[Statement, ...]]:
+        """Structured answers by fact reference, the newest first."""
+        return collect(self)
+
+    @cached_property
+    def episode(self) -> Episode:
+        return find_episode(self)
+
+    @cached_property
+    def birth(self) -> DayRange | None:
+        """The date of birth; None when missing, impossible or in the future."""
+        span = read_date((self.record.patient or {}).get("birthDate"))
+        return span if span is not None and span.first <= self.review_date else None
+
+    @cached_property
+    def is_child(self) -> bool:
+        """Certainly under 18 on the review date."""
+        return self.birth is not None and months_between(self.birth.first, self.review_date) < 18 * 12
+
+    def study_regions(self, system: str, code: str) -> tuple[str, ...]:
+        """Regions of an imaging code by the catalogue; empty for a code it does not know."""
+        for entry in self.studies.coded(system, code):
+            return entry.regions or entry.study.regions
+        generic = self.studies.generic(system, code)
+        return generic.regions if generic else ()
+
+    @cached_property
+    def order_source(self) -> Source:
+        return self.source_of_order(self.order)
+
+    @staticmethod
+    def source_of_order(order: ImagingOrder) -> Source:
+        authored = order.resource.get("authoredOn")
+        return Source(order.reference, authored if isinstance(authored, str) else None)

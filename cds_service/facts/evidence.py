@@ -1,0 +1,96 @@
+"""What every reader needs: where a resource stands, its day, the member of a value set that it is coded with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from cds_service.core.fact import Source
+from cds_service.core.truth import MET, UNKNOWN
+from cds_service.core.value_set import CodeSet, Member
+from cds_service.fhir.codes import codings
+from cds_service.fhir.dates import DayRange, date_of, start_of
+from cds_service.fhir.elements import Resource, identity, mappings, reference
+from cds_service.fhir.record import names_patient
+from cds_service.fhir.regions import regions_of
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+# A card that lists every lumbago of ten years is not read. The newest are kept.
+MOST_SOURCES: Final = 5
+
+
+def day_of(chart: Chart, resource: Resource) -> DayRange | None:
+    return date_of(resource, birth=chart.birth, resolve=chart.record.resolve)
+
+
+def start_day(chart: Chart, resource: Resource) -> DayRange | None:
+    return start_of(resource, birth=chart.birth, resolve=chart.record.resolve)
+
+
+def source_of(resource: Resource, day: DayRange | None = None) -> Source:
+    return Source(identity(resource), day.text or day.first.isoformat() if day else None)
+
+
+def sources_of(chart: Chart, resources: Iterable[Resource]) -> tuple[Source, ...]:
+    """Where these resources stand, the newest first, each once."""
+    dated = [(day_of(chart, resource), resource) for resource in resources]
+    dated.sort(key=lambda pair: pair[0].last.toordinal() if pair[0] else 0, reverse=True)
+    return merged(source_of(resource, day) for day, resource in dated)
+
+
+def merged(sources: Iterable[Source]) -> tuple[Source, ...]:
+    return tuple(dict.fromkeys(sources))[:MOST_SOURCES]
+
+
+def member_of(chart: Chart, codes: CodeSet, resource: Resource) -> Member | None:
+    """The member, not a weak one, that a resource is coded with."""
+    return next((member for member in codes.members_among(chart.record.codes(resource)) if not member.weak), None)
+
+
+def member_in(codes: CodeSet, concept: object) -> Member | None:
+    """The member, not a weak one, among the codings of a concept."""
+    return next((member for member in codes.members_among(codings(concept)) if not member.weak), None)
+
+
+def referenced(chart: Chart, element: str) -> Iterator[Resource]:
+    """The resources that an element of the draft order points to, contained ones among them."""
+    for pointer in mappings(chart.order.resource.get(element)):
+        named = reference(pointer)
+        found = chart.record.resolve(named, chart.order.resource) if named else None
+        if found is not None and not is_foreign(chart, found):
+            yield found
+
+
+def regions_in(chart: Chart, resource: Resource) -> frozenset[str]:
+    """The regions a resource speaks of; empty when unknown."""
+    return regions_of(resource, chart.study_regions)
+
+
+def is_foreign(chart: Chart, resource: Resource) -> bool:
+    """Whether a resource says that it is about somebody else."""
+    about = resource.get("subject") or resource.get("patient")
+    return about is not None and not names_patient(about, chart.record.patient_id)
+
+
+def happened(chart: Chart, when: DayRange | None) -> bool:
+    """Whether the whole of a date lies on or before the review date. An undated event has happened."""
+    return when is None or when.first <= chart.review_date
+
+
+def recent_enough(chart: Chart, when: DayRange | None, days: int) -> bool:
+    """Since the symptoms began; where that cannot be told, within so many days of the review date."""
+    if when is None or when.first > chart.review_date:
+        return False
+    placed = chart.episode.since(when)
+    if placed is UNKNOWN:
+        return (chart.review_date - when.first).days <= days
+    return placed is MET
+
+
+def within_days(chart: Chart, when: DayRange | None, days: int) -> bool:
+    """Whether a date lies in the last so many days, whatever part of it is vague."""
+    return (
+        when is not None and (chart.review_date - when.last).days >= 0 and (chart.review_date - when.first).days <= days
+    )

@@ -1,0 +1,86 @@
+"""Which code reads which fact, and from which resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cds_service.core.fact import NOT_DOCUMENTED, Fact, Source, Why
+from cds_service.core.quantity import Range
+from cds_service.fhir.bundle import Failure
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+# Reads one fact from the chart; the second argument is the fact's own ("lumbar"), None for a fact without one.
+# None means that the chart holds nothing of the kind. Never raises for bad data.
+Extractor = Callable[["Chart", str | None], Fact | None]
+
+# Where structured answers stand. A fact is not undocumented while these could not be read.
+ANSWERS: Final = ("QuestionnaireResponse", "Observation")
+# Types that many servers do not offer at all. There, "no such search" means that nothing of the kind exists.
+_OPTIONAL: Final = frozenset({"Appointment", "CarePlan", "Communication", "Device", "Goal", "MedicationStatement"})
+_NOT_OFFERED: Final = frozenset({"http 400", "http 404", "http 405", "http 501"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    extract: Extractor
+    reads: tuple[str, ...]
+
+
+REGISTRY: Final[dict[str, Reader]] = {}
+
+
+def fact(fact_id: str, *, reads: Iterable[str]) -> Callable[[Extractor], Extractor]:
+    """Registers the decorated function as the reader of a fact. `reads` are the resource types it looks at."""
+
+    def register(extract: Extractor) -> Extractor:
+        enter(fact_id, extract, reads)
+        return extract
+
+    return register
+
+
+def enter(fact_id: str, extract: Extractor, reads: Iterable[str]) -> None:
+    if fact_id in REGISTRY:
+        raise ValueError(f"two readers for {fact_id}")
+    REGISTRY[fact_id] = Reader(extract, tuple(reads))
+
+
+def reads_of(fact_id: str) -> tuple[str, ...]:
+    """The resource types in which a fact may stand, those of answers included."""
+    reader = REGISTRY.get(fact_id)
+    return tuple(dict.fromkeys((*(reader.reads if reader else ()), *ANSWERS)))
+
+
+def infer(chart: Chart, fact_id: str, argument: str | None) -> Fact:
+    """The fact as the coded chart gives it.
+
+    Unknown as NOT_RETRIEVED when a resource type that the fact reads could not be read in full. What was found all
+    the same stands only where more reading could not undo it: a finding that holds, or a lower bound.
+    """
+    reader = REGISTRY.get(fact_id)
+    found = reader.extract(chart, argument) if reader else None
+    if found is not None and (found.value is True or isinstance(found.value, Range)):
+        return found
+    if reader is None or reader.reads:
+        failures = [failure for failure in chart.record.failures(reads_of(fact_id)) if not _not_offered(failure)]
+        if failures:
+            named = ", ".join(dict.fromkeys(f"{failure.resource_type}: {failure.reason}" for failure in failures))
+            return Fact.unknown(Why.NOT_RETRIEVED, *(found.sources if found else ()), note=named)
+    return found if found is not None else NOT_DOCUMENTED
+
+
+def _not_offered(failure: Failure) -> bool:
+    return failure.resource_type in _OPTIONAL and failure.reason in _NOT_OFFERED
+
+
+def unreadable(*sources: Source, note: str) -> Fact:
+    return Fact.unknown(Why.UNREADABLE, *sources, note=note)
+
+
+def open_fact(*sources: Source, note: str) -> Fact:
+    """Not documented, although the chart holds something that comes close: `note` says why it does not count."""
+    return Fact.unknown(Why.NOT_DOCUMENTED, *sources, note=note)

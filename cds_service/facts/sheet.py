@@ -1,0 +1,128 @@
+"""The facts of one order, each read once: what is stated outright wins over what is inferred from the chart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from cds_service.core.fact import Fact, Source, Why
+from cds_service.core.quantity import Range
+from cds_service.core.vocabulary import Vocabulary
+from cds_service.facts import (
+    demographics,
+    order_facts,
+)
+from cds_service.facts.answers import answer
+from cds_service.facts.chart import Chart
+from cds_service.facts.evidence import merged
+from cds_service.facts.registry import infer
+from cds_service.fhir.dates import read_date
+
+# Importing an area registers its readers.
+AREAS: Final = (
+    demographics,
+    order_facts,
+)
+
+# Signs of danger: an answer "no" never erases one that is coded in the chart.
+RED_FLAGS: Final = frozenset({
+    "new_motor_weakness", "new_foot_drop", "new_bilateral_leg_weakness", "progressive_neuro_deficit",
+    "known_aortic_aneurysm", "new_back_or_abdominal_pain", "suspected_aortic_dissection",
+    "suspected_spinal_malignancy", "known_cancer_history", "spinal_neoplastic_involvement", "night_pain",
+    "unintended_weight_loss", "acute_bilateral_sciatica", "saddle_anesthesia", "decreased_anal_tone",
+    "new_bowel_bladder_incontinence", "unexplained_urinary_retention", "suspected_pathologic_fracture",
+    "suspected_traumatic_fracture", "ankylosing_spondylitis_or_dish", "suspected_spinal_infection", "fever",
+    "iv_drug_use", "recent_bacterial_infection", "recent_spinal_intervention", "immunocompromised",
+    "long_term_glucocorticoids", "organ_transplant_on_antirejection", "diabetes_mellitus", "hiv_aids",
+    "chronic_dialysis", "immunosuppressant_therapy", "infection_labs_abnormal", "wound_over_spine",
+    "xray_or_ct_suspicious_for_infection", "new_neuro_deficit", "suspected_myelopathy",
+    "red_flag_cauda_equina", "red_flag_infection", "red_flag_fracture", "red_flag_cancer",
+    "implanted_device_not_mr_conditional", "implanted_ferromagnetic_material",
+})  # fmt: skip
+# A number that follows from another one: (the other fact, how many times it).
+_FOLLOWS: Final[dict[str, tuple[str, float]]] = {
+    "age_months": ("age_years", 12.0),
+    "conservative_treatment_days": ("conservative_treatment_weeks", 7.0),
+}
+# Facts that a birth date settles better than any answer.
+_CHART_FIRST: Final = frozenset({"age_years", "age_months"})
+
+
+class FactSheet:
+    """Facts of one order by reference, such as "plain_xray_available(lumbar)"."""
+
+    __slots__ = ("_facts", "chart", "vocabulary")
+
+    def __init__(self, chart: Chart, vocabulary: Vocabulary) -> None:
+        self.chart = chart
+        self.vocabulary = vocabulary
+        self._facts: dict[str, Fact] = {}
+
+    def read(self, ref: str) -> Fact:
+        """The fact. Never raises for what a chart holds; an id the vocabulary lacks is a KeyError, a program fault."""
+        known = self._facts.get(ref)
+        if known is None:
+            known = self._facts[ref] = self._read(ref)
+        return known
+
+    def _read(self, ref: str) -> Fact:
+        name, argument = split(ref)
+        definition = self.vocabulary[name]
+        if name in _CHART_FIRST:
+            inferred = infer(self.chart, name, argument)
+            if inferred.known:
+                return inferred
+        stated = answer(self.chart, definition, ref)
+        if stated is not None and stated.known:
+            return self._against_chart(stated, name, argument)
+        inferred = infer(self.chart, name, argument)
+        if inferred.known or inferred.why is Why.NOT_RETRIEVED:
+            return inferred
+        followed = self._follow(name)
+        if followed is not None:
+            return followed
+        return _most_telling(stated, inferred)
+
+    def _against_chart(self, stated: Fact, name: str, argument: str | None) -> Fact:
+        """A stated "no" gives way to a coded sign of danger, and to evidence that came after the answer."""
+        if stated.value is not False:
+            return stated
+        inferred = infer(self.chart, name, argument)
+        if inferred.value is not True:
+            return stated
+        if name in RED_FLAGS or _newest(inferred.sources) > _newest(stated.sources):
+            sources = merged((*inferred.sources, *stated.sources))
+            return replace(inferred, sources=sources, note="an answer says no, the chart says yes")
+        return stated
+
+    def _follow(self, name: str) -> Fact | None:
+        if name not in _FOLLOWS:
+            return None
+        other, times = _FOLLOWS[name]
+        fact = self.read(other)
+        if not fact.known:
+            return None
+        if isinstance(fact.value, Range):
+            return replace(fact, value=Range(fact.value.low * times, fact.value.high * times))
+        return replace(fact, value=fact.value * times) if isinstance(fact.value, float) else None
+
+
+def split(ref: str) -> tuple[str, str | None]:
+    """ "planned(myelogram)" -> ("planned", "myelogram")."""
+    name, bracket, rest = ref.partition("(")
+    return (name, rest.removesuffix(")")) if bracket else (name, None)
+
+
+def _most_telling(stated: Fact | None, inferred: Fact) -> Fact:
+    """Of two unknowns, the one that says more: unreadable before not documented, with a source before without."""
+    if stated is None:
+        return inferred
+    if stated.why is Why.UNREADABLE or (inferred.why is not Why.UNREADABLE and not inferred.sources):
+        return stated
+    return inferred
+
+
+def _newest(sources: tuple[Source, ...]) -> date:
+    days = (read_date(source.date) for source in sources)
+    return max((day.first for day in days if day is not None), default=date.min)
