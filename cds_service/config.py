@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from cds_service.card_builder import PROFILES
 from cds_service.core.errors import ConfigurationError
 from cds_service.hooks.fhir_servers import FhirServers
 
@@ -29,7 +30,8 @@ class Settings:
 
     `fhir_servers` are base URLs we may read from, `allowed_origins` browser origins, `allowed_issuers` the `iss` of
     clients' tokens. `public_base_url` is our address as clients see it. Times are seconds, sizes bytes.
-    `client_profile` names what the client can render (`card_builder`).
+    `client_profile` names what the clients can carry out (`card_builder.PROFILES`), `app_url` the SMART app in which
+    open questions are answered; without it no card links to one.
     """
 
     mode: Mode = Mode.DEMO
@@ -41,11 +43,11 @@ class Settings:
     fhir_servers: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     allowed_issuers: tuple[str, ...] = ()
-    client_profile: str = "standard"
+    client_profile: str = "default"
+    app_url: str | None = None
     public_base_url: str | None = None
     max_body_bytes: int = 20_000_000
     fhir_deadline: float = 3.0
-    fhir_pages: int = 10
     feedback_timeout: float = 5.0
 
     def __post_init__(self) -> None:
@@ -140,20 +142,22 @@ _TYPES: Final[dict[str, Any]] = {
     "allowed_origins": tuple,
     "allowed_issuers": tuple,
     "client_profile": str,
+    "app_url": str,
     "public_base_url": str,
     "max_body_bytes": int,
     "fhir_deadline": float,
-    "fhir_pages": int,
     "feedback_timeout": float,
 }
 
 
 def _problems(settings: Settings) -> Iterator[str]:
-    for name in ("port", "workers", "threads", "max_body_bytes", "fhir_deadline", "fhir_pages", "feedback_timeout"):
+    for name in ("port", "workers", "threads", "max_body_bytes", "fhir_deadline", "feedback_timeout"):
         if getattr(settings, name) <= 0:
             yield f"{name} must be greater than 0"
     if settings.port > 65535:
         yield "port must be at most 65535"
+    if settings.client_profile not in PROFILES:
+        yield f"client_profile must be one of {', '.join(PROFILES)}"
     for server in settings.fhir_servers:
         if urlsplit(server).scheme not in ("http", "https") or not urlsplit(server).hostname:
             yield f"fhir_servers: {server} is not an absolute URL such as https://ehr.example.org/fhir"

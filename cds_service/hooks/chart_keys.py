@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cds_service.fhir.client import Query
+
 # More keys than this and clients that fetch them all at once begin to lose some.
 MOST_KEYS: Final = 10
 
@@ -20,30 +22,34 @@ class ChartKey:
     key: str
     resource_type: str
     template: str
+    params: tuple[tuple[str, str], ...] = ()
 
-    def query(self, patient_id: str) -> str:
-        """The template as a URL relative to the FHIR server. An id needs no escaping (`request_schema.BARE_ID`)."""
-        return self.template.replace("{{context.patientId}}", patient_id)
+    def query(self, patient_id: str) -> Query:
+        """What the template asks, as our own query."""
+        if self.resource_type == PATIENT:
+            return Query(PATIENT, patient_id)
+        return Query(self.resource_type, params=self.params)
 
 
-def _search(key: str, resource_type: str, count: int, rest: str = "") -> ChartKey:
+def _search(key: str, resource_type: str, *params: tuple[str, str]) -> ChartKey:
     # "Patient/" is spelled out: some servers find nothing for a bare id.
-    template = f"{resource_type}?patient=Patient/{{{{context.patientId}}}}{rest}&_count={count}"
-    return ChartKey(key, resource_type, template)
+    rest = "".join(f"&{name}={value}" for name, value in params)
+    template = f"{resource_type}?patient=Patient/{{{{context.patientId}}}}{rest}"
+    return ChartKey(key, resource_type, template, params)
 
 
 TABLE: Final = (
     ChartKey("patient", PATIENT, "Patient/{{context.patientId}}"),
-    _search("conditions", "Condition", 200),
+    _search("conditions", "Condition", ("_count", "200")),
     # Newest first: the rest of a long list of vital signs can be cut off without harm to recent ones.
-    _search("observations", "Observation", 200, "&_sort=-date"),
-    _search("procedures", "Procedure", 200),
-    _search("diagnosticReports", "DiagnosticReport", 200),
-    _search("imagingStudies", "ImagingStudy", 100),
-    _search("encounters", "Encounter", 200),
-    _search("medicationRequests", "MedicationRequest", 200),
-    _search("serviceRequests", "ServiceRequest", 200),
-    _search("questionnaireResponses", "QuestionnaireResponse", 100),
+    _search("observations", "Observation", ("_sort", "-date"), ("_count", "200")),
+    _search("procedures", "Procedure", ("_count", "200")),
+    _search("diagnosticReports", "DiagnosticReport", ("_count", "200")),
+    _search("imagingStudies", "ImagingStudy", ("_count", "100")),
+    _search("encounters", "Encounter", ("_count", "200")),
+    _search("medicationRequests", "MedicationRequest", ("_count", "200")),
+    _search("serviceRequests", "ServiceRequest", ("_count", "200")),
+    _search("questionnaireResponses", "QuestionnaireResponse", ("_count", "100")),
 )
 
 
@@ -53,20 +59,18 @@ def keys_for(resource_types: Iterable[str]) -> tuple[ChartKey, ...]:
     return tuple(row for row in TABLE if row.resource_type in wanted)
 
 
-def rarer_queries(
-    resource_types: Iterable[str], patient_id: str, drafts: Iterable[dict[str, Any]]
-) -> tuple[tuple[str, str], ...]:
-    """(type, query) for the types without a key of their own, which are read only when a section in force needs them.
+def rarer_queries(resource_types: Iterable[str], drafts: Iterable[dict[str, Any]]) -> tuple[Query, ...]:
+    """Queries for the types without a key of their own, which are read only when a section in force needs them.
 
     A PractitionerRole belongs to no patient: the roles of whoever requests or performs the drafts are read.
     """
     keyed = {row.resource_type for row in TABLE}
-    queries = []
+    queries: list[Query] = []
     for name in sorted(set(resource_types) - keyed):
         if name == "PractitionerRole":
-            queries += [(name, query) for query in sorted({*_roles(drafts)})]
+            queries += [Query(name, ident) for ident in sorted({*_roles(drafts)})]
         else:
-            queries.append((name, f"{name}?patient=Patient/{patient_id}&_count=100"))
+            queries.append(Query(name, params=(("_count", "100"),)))
     return tuple(queries)
 
 
@@ -75,11 +79,9 @@ def _roles(drafts: Iterable[dict[str, Any]]) -> Iterator[str]:
         performers = draft.get("performer")
         for who in (draft.get("requester"), *(performers if isinstance(performers, list) else ())):
             reference = who.get("reference") if isinstance(who, dict) else None
-            if not isinstance(reference, str) or not (named := _PERSON.search(reference)):
-                continue
-            kind, ident = named.groups()
-            is_role = kind == "PractitionerRole"
-            yield f"PractitionerRole/{ident}" if is_role else f"PractitionerRole?practitioner=Practitioner/{ident}"
+            named = _ROLE.search(reference) if isinstance(reference, str) else None
+            if named:
+                yield named[1]
 
 
-_PERSON: Final = re.compile(r"(?:^|/)(PractitionerRole|Practitioner)/([A-Za-z0-9._~-]{1,512})$")
+_ROLE: Final = re.compile(r"(?:^|/)PractitionerRole/([A-Za-z0-9._~-]{1,512})$")

@@ -27,7 +27,8 @@ class _Job:
 
 
 class Writer:
-    """Writes rows in the order they come. `capacity` jobs may wait; `lost` counts rows that never reached the disk."""
+    """Writes rows in the order they come. `capacity` jobs may wait; `lost` counts rows that never reached the disk,
+    and `on_loss` hears of them."""
 
     def __init__(
         self,
@@ -35,13 +36,12 @@ class Writer:
         *,
         capacity: int = 10_000,
         retry_after: Sequence[float] = RETRY_AFTER,
-        on_loss: Callable[[int], None] = lambda rows: None,
     ) -> None:
         self.lost = 0
         self.failing = False
+        self.on_loss: Callable[[int], None] = lambda rows: None
         self._engine = engine
         self._retry_after = retry_after
-        self._on_loss = on_loss
         self._jobs: queue.Queue[_Job | None] = queue.Queue(capacity)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -130,7 +130,7 @@ class Writer:
 
     def _lose(self, rows: Sequence[Row]) -> None:
         self.lost += len(rows)
-        self._on_loss(len(rows))
+        self.on_loss(len(rows))
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

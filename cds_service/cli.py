@@ -1,0 +1,131 @@
+"""The command line. Parses arguments, calls one function, maps faults to exit codes.
+
+Exit codes: 0 done; 1 lint found something; 2 wrong usage; 3 the request cannot be answered; 4 settings or data are
+wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cds_service import __version__, config, resources
+from cds_service.core.errors import ConfigurationError, GuidelineError, RequestError
+
+EXIT_REQUEST: Final = 3
+EXIT_SETTINGS: Final = 4
+
+
+def reporting_faults(command: Callable[..., None]) -> Callable[..., None]:
+    """Faults we expect become one line on stderr; anything else keeps its traceback."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except (ConfigurationError, GuidelineError) as fault:
+            click.echo(f"cds-service: {fault}", err=True)
+            sys.exit(EXIT_SETTINGS)
+
+    return run
+
+
+@click.group()
+@click.version_option(__version__, prog_name="cds-service")
+def main() -> None:
+    """Reviews spine imaging orders against dated, cited criteria (CDS Hooks)."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Worker processes.")
+@reporting_faults
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Run the service with the settings of SPINE_CDS_CONFIG and SPINE_CDS_* variables."""
+    _serve(config.load(host=host, port=port, workers=workers))
+
+
+@main.command()
+@click.option("--port", type=int, help="Port on 127.0.0.1; default PORT, else 8080.")
+@reporting_faults
+def demo(port: int | None) -> None:
+    """Run the service with pages and synthetic patients, on this machine only."""
+    settings = config.load(mode="demo", host="127.0.0.1", port=port, workers=1, threads=4)
+    click.echo(f"Demo on http://127.0.0.1:{settings.port}/ (synthetic patients, this machine only)", err=True)
+    _serve(settings)
+
+
+@main.command()
+@reporting_faults
+def migrate() -> None:
+    """Bring the store's schema up to date. `serve` and `demo` do this themselves; other servers need it first."""
+    _migrate(config.load())
+
+
+@main.command()
+@click.argument("request_file", type=click.File("rb"), metavar="FILE")
+@reporting_faults
+def review(request_file: Any) -> None:
+    """Print the response to the hook request in FILE ("-" for stdin). Nothing is stored."""
+    from cds_service.hooks import discovery
+    from cds_service.hooks.consult import respond
+    from cds_service.hooks.request import read_request
+    from cds_service.web.desk import make_desk
+
+    try:
+        asked = read_request(request_file.read())
+        answer = respond(asked, discovery.BY_HOOK[asked.hook].id, make_desk(config.load()))
+    except RequestError as fault:
+        click.echo(f"cds-service: {fault.problem} (HTTP {fault.status})", err=True)
+        sys.exit(EXIT_REQUEST)
+    click.echo(answer.body, nl=sys.stdout.isatty())  # piped, it is the response byte for byte
+
+
+@main.command()
+@reporting_faults
+def openapi() -> None:
+    """Print the description of the HTTP interface."""
+    click.echo(resources.openapi_path().read_text(encoding="utf-8"), nl=False)
+
+
+def _migrate(settings: config.Settings) -> None:
+    from cds_service.store.database import migrate as migrate_store
+    from cds_service.store.database import open_database
+
+    engine = open_database(settings.store_url)
+    migrate_store(engine)
+    engine.dispose()
+
+
+def _serve(settings: config.Settings) -> None:
+    """Checks everything that can be wrong here, where a person sees it, then hands over to the server's workers."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    from cds_service.guidelines.load import load as load_guidelines
+
+    load_guidelines()
+    _migrate(settings)
+    os.environ.update(config.as_environment(settings))  # workers are new processes and read their settings again
+    with tempfile.TemporaryDirectory(prefix="cds-metrics-") as shared:
+        if settings.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        Granian(
+            "cds_service.web.wsgi:app",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            workers=settings.workers,
+            blocking_threads=settings.threads,
+            websockets=False,
+            log_access=False,
+            working_dir=Path.cwd(),
+        ).serve()

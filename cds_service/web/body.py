@@ -1,0 +1,23 @@
+"""Reading a request body: JSON by its media type, and never more of it than the limit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+_JSON: Final = ("application/json", "application/fhir+json", "application/json+fhir")
+
+
+def read_body() -> bytes:
+    """Raises 415 for another media type or a compressed body, 413 for one over `MAX_CONTENT_LENGTH`.
+
+    A length that is announced is believed before a byte is read; one that is not is counted while reading.
+    """
+    if request.mimetype not in _JSON or request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType
+    limit = request.max_content_length
+    if limit is not None and (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+    return request.get_data(cache=False)

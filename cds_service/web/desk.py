@@ -1,0 +1,55 @@
+"""Puts together, once per process, what every consultation needs: guidelines, cards, chart reader, clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+from cds_service import resources
+from cds_service.card_builder import load_templates
+from cds_service.config import Settings
+from cds_service.facts.registry import ANSWERS, REGISTRY
+from cds_service.fhir.client import FhirClient, new_executor, new_session
+from cds_service.guidelines.load import load
+from cds_service.hooks.chart_keys import keys_for
+from cds_service.hooks.consult import Desk
+from cds_service.hooks.prefetch import ChartReader
+from cds_service.hooks.request import FhirAccess
+
+
+def make_desk(settings: Settings) -> Desk:
+    """Raises GuidelineError or ConfigurationError: better no service than one with half its guidelines."""
+    return Desk(
+        guidelines=load(),
+        templates=load_templates(resources.cards_dir()),
+        resource_types=types_read(),
+        read_chart=chart_reader(settings),
+        now=now,
+        new_uuid=new_uuid,
+        profile=settings.client_profile,
+        app_url=settings.app_url,
+    )
+
+
+def chart_reader(settings: Settings) -> ChartReader:
+    """Connections and threads are shared by all requests of the process; tokens are not."""
+    session, executor = new_session(), new_executor()
+
+    def connect(fhir: FhirAccess, patient_id: str) -> FhirClient:
+        return FhirClient(session, executor, fhir.base_url, patient_id, fhir.token)
+
+    return ChartReader(keys_for(types_read()), settings.fhir_access, connect, settings.fhir_deadline)
+
+
+def types_read() -> frozenset[str]:
+    """Every resource type that some fact reads. Prefetch is asked for by this and by nothing else."""
+    return frozenset(ANSWERS).union(*(reader.reads for reader in REGISTRY.values()))
+
+
+def now() -> datetime:
+    """The server's local time with its zone: an order without a date is reviewed on the clinician's calendar day."""
+    return datetime.now().astimezone()
+
+
+def new_uuid() -> str:
+    return str(uuid4())

@@ -1,0 +1,45 @@
+"""Discovery and the two services."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+from flask import Blueprint, Response, g
+from werkzeug.exceptions import NotFound
+
+from cds_service.hooks import discovery
+from cds_service.hooks.consult import Desk, respond
+from cds_service.hooks.request import read_request
+from cds_service.store.store import Store
+from cds_service.web.body import read_body
+from cds_service.web.metrics import Metrics
+
+
+def hook_routes(desk: Desk, store: Store, metrics: Metrics) -> Blueprint:
+    routes = Blueprint("hooks", __name__)
+    discovered = orjson.dumps(discovery.describe(desk.resource_types))
+
+    @routes.get("/cds-services")
+    def discover() -> Response:
+        return Response(discovered, content_type="application/json")
+
+    @routes.post("/cds-services/<service_id>")
+    def consult(service_id: str) -> Response:
+        started = time.perf_counter()
+        service = find_service(service_id)
+        asked = read_request(read_body(), service.hook)
+        answer = respond(asked, service.id, desk)
+        store.keep_issued(answer.issued)
+        metrics.answered(service.id, answer, time.perf_counter() - started)
+        g.consultation = {"service": service.id, "determinations": answer.determinations, "cards": answer.cards}
+        return Response(answer.body, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+    return routes
+
+
+def find_service(service_id: str) -> discovery.OfferedService:
+    service = discovery.BY_ID.get(service_id)
+    if service is None:
+        raise NotFound
+    return service
