@@ -1,0 +1,135 @@
+"""Facts as a clinician reads them: "Treatment in this episode: 3 of 6 weeks, since 20 Oct 2026"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Final
+
+from cds_service.card_builder import markdown
+from cds_service.card_builder.slots import capitalised
+from cds_service.card_builder.words import FactPhrase, Words
+from cds_service.core.criterion import Criterion, Test, fact_tests
+from cds_service.core.determination import Evidence
+from cds_service.core.fact import Fact, Value
+from cds_service.core.quantity import Range
+
+_DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T.*)?", re.DOTALL)
+_THRESHOLDS: Final = frozenset({Test.AT_LEAST, Test.MORE_THAN})
+
+
+def day(value: date, words: Words) -> str:
+    """ "3 Nov 2026"."""
+    return f"{value.day} {words.months[value.month - 1]} {value.year}"
+
+
+def chart_date(text: str | None, words: Words) -> str:
+    """A FHIR date as far as it goes: "3 Nov 2026", "Nov 2026" or "2026"; "" for what is not a date."""
+    shape = _DATE.fullmatch(text) if text else None
+    if shape is None:
+        return ""
+    year, month, day_of_month = shape.groups()
+    if month is None:
+        return year
+    if not 1 <= int(month) <= 12:
+        return ""
+    return " ".join(
+        part for part in (day_of_month and str(int(day_of_month)), words.months[int(month) - 1], year) if part
+    )
+
+
+def number(value: float | Range, words: Words) -> str:
+    if not isinstance(value, Range):
+        return _digits(value)
+    patterns = words.patterns["number"]
+    if value.low == value.high:
+        return _digits(value.low)
+    if value.high == float("inf"):
+        return patterns["at_least"].must_fill(low=_digits(value.low))
+    return patterns["range"].must_fill(low=_digits(value.low), high=_digits(value.high))
+
+
+def with_unit(text: str, amount: float | Range, phrase: FactPhrase) -> str:
+    """ "1 week", "3 of 6 weeks"."""
+    if phrase.unit is None:
+        return text
+    return f"{text} {phrase.unit[0] if amount == 1 else phrase.unit[1]}".rstrip()
+
+
+def thresholds(criteria: Iterable[Criterion]) -> dict[str, float]:
+    """The least that criteria ask of each fact, in the fact's unit."""
+    limits: dict[str, float] = {}
+    for criterion in criteria:
+        for test in fact_tests(criterion.when) if criterion.when else ():
+            if test.test in _THRESHOLDS and isinstance(test.operand, float):
+                limits.setdefault(test.name, test.operand)
+    return limits
+
+
+def evidence_lines(
+    evidence: Iterable[Evidence], words: Words, limits: Mapping[str, float], until: Mapping[str, date]
+) -> Iterator[str]:
+    """One line of Markdown per fact that is worth showing; `until` gives the day on which a duration is reached."""
+    for item in evidence:
+        phrase = words.phrase(item.ref)
+        if phrase.shown and item.fact.known and item.fact.value is not None:
+            yield _line(item, phrase, words, limits.get(item.ref), until.get(item.ref))
+
+
+def _line(item: Evidence, phrase: FactPhrase, words: Words, limit: float | None, until: date | None) -> str:
+    patterns = words.patterns["fact"]
+    text = _statement(item.fact, phrase, words, limit)
+    if limit is not None and until is not None and phrase.unit:
+        reached = with_unit(_digits(limit), limit, phrase)
+        text = patterns["reached"].must_fill(text=text, limit=reached, until=day(until, words))
+    if place := _place(item.fact, words):
+        text = patterns["place"].must_fill(text=text, place=place)
+    return capitalised(text)
+
+
+def _statement(fact: Fact, phrase: FactPhrase, words: Words, limit: float | None) -> str:
+    on = next((text for source in fact.sources if (text := chart_date(source.date, words))), "")
+    since = day(fact.since, words) if fact.since else ""
+    if isinstance(fact.value, bool) and (fact.value or phrase.absent is None):
+        key, value, since = ("present" if fact.value else "absent"), "", ""
+    else:
+        key, value = (
+            "value",
+            (phrase.absent or "") if fact.value is False else value_text(fact.value, phrase, words, limit),
+        )
+    if since:
+        key, on = "value_since", since
+    elif on:
+        key = f"{key}_on"
+    return words.patterns["fact"][key].must_fill(statement=phrase.statement, value=value, date=on, since=since)
+
+
+def value_text(value: Value | None, phrase: FactPhrase, words: Words, limit: float | None = None) -> str:
+    """A value in words, safe in Markdown. A code without words of its own may come from the chart: it is escaped."""
+    match value:
+        case date():
+            return day(value, words)
+        case bool() | None:
+            return ""
+        case str():
+            return (phrase.values or {}).get(value) or markdown.escape(value.replace("_", " "))
+        case tuple():
+            return words.joined([value_text(code, phrase, words) for code in value])
+        case _:
+            text = number(value, words)
+            low = value.low if isinstance(value, Range) else value
+            if limit is not None and low < limit:
+                text = words.patterns["number"]["of"].must_fill(value=text, limit=_digits(limit))
+                return with_unit(text, limit, phrase)
+            return with_unit(text, value, phrase)
+
+
+def _place(fact: Fact, words: Words) -> str:
+    """Where the fact stands, by the type of its first source; "" for a type without words."""
+    types = (source.reference.partition("/")[0] for source in fact.sources)
+    return next((words.tables["places"][name] for name in types if name in words.tables["places"]), "")
+
+
+def _digits(value: float) -> str:
+    return f"{round(value, 1):g}"

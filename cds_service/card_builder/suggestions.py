@@ -1,0 +1,229 @@
+"""Suggestions: one click that changes the draft order, in the form the client can carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fhir.resources.R4B.servicerequest import ServiceRequest
+from pydantic import ValidationError
+
+from cds_service.card_builder.choice import ULTRASOUND, XRAY
+from cds_service.card_builder.templates import Kind, Template
+from cds_service.card_builder.words import Words
+from cds_service.core.determination import Ground, Review
+from cds_service.core.errors import ConfigurationError
+from cds_service.core.order import ImagingOrder, Study
+
+MOST_SUGGESTIONS: Final = 3
+
+PAMA_RATING: Final = "http://fhir.org/argonaut/Extension/pama-rating"
+_PAMA_SYSTEM: Final = "http://fhir.org/argonaut/CodeSystem/pama-rating"
+
+# What an additional order takes over from the draft: whose it is, who asks and why. Nothing that belongs to the study.
+_CARRIED: Final = ("encounter", "requester", "reasonCode", "reasonReference", "insurance")
+_REFERENCE: Final = ("reference", "type", "identifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a client can carry out.
+
+    `modality_by_delete_and_create`: a change of modality is a delete and a create in one suggestion (Da Vinci CRD).
+    `updates_only`: nothing but an update of the draft works, so that an additional study replaces it (the imaging
+    screen of the CDS Hooks sandbox, which also wants a rating and a list of reasons on the resource).
+    `lone_delete`: a suggestion may consist of a delete alone.
+    """
+
+    selection_behavior: str
+    modality_by_delete_and_create: bool = False
+    updates_only: bool = False
+    lone_delete: bool = True
+
+
+PROFILES: Final[Mapping[str, Profile]] = {
+    "default": Profile("any"),
+    "sandbox": Profile("any", updates_only=True, lone_delete=False),
+    "crd": Profile("at-most-one", modality_by_delete_and_create=True, lone_delete=False),
+    "epic": Profile("any"),
+}
+
+
+def profile_named(name: str) -> Profile:
+    if name not in PROFILES:
+        raise ConfigurationError(f"unknown client profile {name!r} (known: {', '.join(PROFILES)})")
+    return PROFILES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A study that a card proposes: beside the order, or in its place."""
+
+    study: Study
+    in_addition: bool
+
+
+def proposals(review: Review, kind: Kind, others: Sequence[Study]) -> tuple[tuple[Proposal, ...], tuple[Study, ...]]:
+    """Studies to propose, the one the card is about first, and those left out because `others` are drafted already."""
+    proposed: list[Proposal] = []
+    drafted: list[Study] = []
+    seen = {review.order.study.id}
+    for alternative in review.alternatives:
+        study = alternative.study
+        if study is None or study.id in seen:
+            continue
+        seen.add(study.id)
+        if any(_same_advice(study, other) for other in others):
+            drafted.append(study)
+        else:
+            # A plain x-ray is never taken away: the study that a red flag calls for comes beside it.
+            proposed.append(Proposal(study, alternative.in_addition or review.ground is Ground.PLAIN_XRAY))
+    proposed.sort(key=lambda proposal: not _is_subject(proposal, kind))
+    return tuple(proposed[:MOST_SUGGESTIONS]), tuple(drafted)
+
+
+def _is_subject(proposal: Proposal, kind: Kind) -> bool:
+    match kind:
+        case Kind.XRAY_FIRST:
+            return proposal.study.modality == XRAY
+        case Kind.INFANT_ULTRASOUND_FIRST:
+            return proposal.study.modality == ULTRASOUND
+        case Kind.RED_FLAG_OTHER_STUDY:
+            return proposal.study.modality != XRAY
+        case _:
+            return not proposal.in_addition
+
+
+def suggestions_for(
+    order: ImagingOrder,
+    proposed: Sequence[Proposal],
+    template: Template,
+    profile: Profile,
+    words: Words,
+    new_uuid: Callable[[], str],
+) -> list[dict[str, Any]]:
+    """At most three suggestions, the first recommended. One whose resource would not be valid FHIR is left out."""
+    if not template.suggests:
+        proposed = ()
+    drafts = [_for_study(order, proposal, profile, words) for proposal in proposed]
+    if template.offers_removal and profile.lone_delete:
+        drafts.append((words.patterns["suggestions"]["remove"].text, [_delete(order, words)]))
+    made = [(label, actions) for label, actions in drafts if all(_valid(action) for action in actions)]
+    return [
+        {"label": label, "uuid": new_uuid(), "isRecommended": place == 0, "actions": actions}
+        for place, (label, actions) in enumerate(made[:MOST_SUGGESTIONS])
+    ]
+
+
+def _same_advice(study: Study, other: Study) -> bool:
+    """The same study, or another number of views of the same region."""
+    if study.id == other.id:
+        return True
+    return study.modality == other.modality == XRAY and bool(set(study.regions) & set(other.regions))
+
+
+def _for_study(
+    order: ImagingOrder, proposal: Proposal, profile: Profile, words: Words
+) -> tuple[str, list[dict[str, Any]]]:
+    study = proposal.study
+    if proposal.in_addition and not profile.updates_only:
+        actions = [_create(additional(order.resource, study), study, words)]
+        return _label("add", study, words), actions
+    if profile.modality_by_delete_and_create and study.modality != order.study.modality:
+        replacement = changed(order, study)
+        replacement.pop("id", None)
+        replacement.pop("meta", None)
+        actions = [_delete(order, words), _create(replacement, study, words)]
+        return _label("change", study, words), actions
+    resource = changed(order, study)
+    if profile.updates_only:
+        resource = _rated(resource)
+    key = "update_region" if "bodySite" in prune(order.resource) and "bodySite" not in resource else "update"
+    description = words.patterns["actions"][key].must_fill(study=study.label)
+    return _label("change", study, words), [{"type": "update", "description": description, "resource": resource}]
+
+
+def _label(verb: str, study: Study, words: Words) -> str:
+    patterns = words.patterns["suggestions"]
+    if study.cpt is None:
+        return patterns[f"{verb}_uncoded"].must_fill(study=study.label)
+    return patterns[verb].must_fill(study=study.label, code=study.cpt)
+
+
+def _create(resource: dict[str, Any], study: Study, words: Words) -> dict[str, Any]:
+    description = words.patterns["actions"]["create"].must_fill(study=study.label)
+    return {"type": "create", "description": description, "resource": resource}
+
+
+def _delete(order: ImagingOrder, words: Words) -> dict[str, Any]:
+    description = words.patterns["actions"]["delete"].must_fill(ordered=order.study.label)
+    return {"type": "delete", "description": description, "resourceId": order.reference}
+
+
+def changed(order: ImagingOrder, study: Study) -> dict[str, Any]:
+    """The whole draft as sent with another study's code. A body site of another region goes with the old code."""
+    resource: dict[str, Any] = prune(order.resource)
+    resource["code"] = code_of(study)
+    if set(study.regions) != set(order.regions):
+        resource.pop("bodySite", None)
+    return resource
+
+
+def additional(draft: Mapping[str, Any], study: Study) -> dict[str, Any]:
+    """A new draft order beside this one, for the same patient, visit, requester and reasons."""
+    kept = prune(draft)
+    subject = kept.get("subject")
+    resource: dict[str, Any] = {"resourceType": "ServiceRequest", "status": "draft", "intent": "order"}
+    resource["code"] = code_of(study)
+    if isinstance(subject, dict):
+        # Without `display`: a patient's name is nothing for a suggestion.
+        resource["subject"] = {key: subject[key] for key in _REFERENCE if key in subject}
+    resource |= {key: kept[key] for key in _CARRIED if key in kept}
+    return resource
+
+
+def code_of(study: Study) -> dict[str, Any]:
+    """The study in each code system it has: the first code listed for a system is the ordinary one."""
+    codings: dict[str, dict[str, str]] = {}
+    for code in study.codes:
+        codings.setdefault(code.system, {"system": code.system, "code": code.code, "display": code.label})
+    return {"coding": list(codings.values()), "text": study.label}
+
+
+def prune(value: Any) -> Any:
+    """A copy without empty strings, lists, objects and nulls: FHIR forbids them, half-filled drafts have them."""
+    if isinstance(value, Mapping):
+        kept = {key: prune(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if not _empty(item)}
+    if isinstance(value, list):
+        return [item for item in (prune(item) for item in value) if not _empty(item)]
+    return value
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
+
+
+def _rated(resource: dict[str, Any]) -> dict[str, Any]:
+    rating = {
+        "url": PAMA_RATING,
+        "valueCodeableConcept": {"coding": [{"system": _PAMA_SYSTEM, "code": "appropriate"}]},
+    }
+    given = resource.get("extension")
+    extensions = given if isinstance(given, list) else []
+    others = [item for item in extensions if not (isinstance(item, dict) and item.get("url") == PAMA_RATING)]
+    # The sandbox reads `reasonCode` without looking whether it is there.
+    return {**resource, "extension": [*others, rating], "reasonCode": resource.get("reasonCode", [])}
+
+
+def _valid(action: Mapping[str, Any]) -> bool:
+    """The draft may have been no valid FHIR as sent; then its changed copy is not either, and the text must do."""
+    resource = action.get("resource")
+    if resource is None:
+        return True
+    try:
+        ServiceRequest.model_validate(resource)
+    except ValidationError:
+        return False
+    return bool(resource.get("subject"))
