@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import Protocol
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Outcome, Test
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Outcome, Comparison
 from cds_service.core.determination import Alternative, Determination, Ground
 from cds_service.core.evaluate import Evaluation
 from cds_service.core.judge import Judge, Verdict
@@ -66,7 +66,7 @@ class Alternatives:
     # -- sources of alternatives ------------------------------------------------------------------------------------
 
     def _steps(self, verdict: Verdict) -> Iterator[Alternative]:
-        for step in self._judge.open_steps(verdict.paths):
+        for step in self._judge.failed_steps(verdict.paths):
             for study in self._studies(step.instead):
                 yield Alternative(study, step.id, in_addition=study.modality == XRAY)
 
@@ -120,7 +120,7 @@ class Alternatives:
         for path in verdict.paths:
             until = self._reached(self._judge.path_node(path))
             if until is not None:
-                step = next((s.id for s in self._judge.open_steps([path])), path.criterion.id)
+                step = next((s.id for s in self._judge.failed_steps([path])), path.criterion.id)
                 yield Alternative(None, step, until)
 
     def _reached(self, node: Node) -> date | None:
@@ -187,7 +187,7 @@ def reached(evaluation: Evaluation, test: FactTest, day: date) -> date | None:
     definition = evaluation.vocabulary[test.fact]
     if not definition.accrues or not isinstance(test.operand, float) or evaluation.truth(test) is not NOT_MET:
         return None
-    if test.test not in (Test.AT_LEAST, Test.MORE_THAN):
+    if test.comparison not in (Comparison.AT_LEAST, Comparison.MORE_THAN):
         return None
     for ref in test.refs(evaluation.regions):
         fact = evaluation.fact(ref)

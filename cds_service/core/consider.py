@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from cds_service.core.alternatives import Alternatives, Catalogue, distinct
-from cds_service.core.criterion import REQUESTED_REGION, Criterion, Outcome
+from cds_service.core.criterion import REQUESTED_REGION, AnyOf, Criterion, FactTest, Outcome
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
 from cds_service.core.escapes import RED_FLAG_ANY, RELEVANT_LEVEL, escapes
 from cds_service.core.evaluate import Evaluation, Reading, Trace
@@ -24,6 +24,8 @@ MRI_CONTRASTS = ("without", "without_and_with")
 CONTRASTS = ("without", "with", "without_and_with")
 REQUESTED_CONTRAST = "requested_contrast"
 XRAY, MRI, CT = "XR", "MR", "CT"
+AGE = "age_months"
+ADULT_MONTHS = 216  # the boundary between the adult and the pediatric documents, which every order crosses
 
 
 class Consideration:
@@ -196,7 +198,7 @@ class Consideration:
             judged=self._judged(judge, verdict),
             asks_for=verdict.asks_for,
             unless=unless,
-            steps=judge.open_steps(verdict.paths),
+            steps=judge.failed_steps(verdict.paths),
             alternatives=tuple(a for a in alternatives if not self._is_drafted(a)),
             evidence=self._evidence(judge, verdict),
             notes=self._notes(judge, verdict),
@@ -235,15 +237,29 @@ class Consideration:
         return tuple(Judged(criterion, judge.holds(criterion, _reading(criterion))) for criterion in criteria)
 
     def _evidence(self, judge: Judge, verdict: Verdict) -> tuple[Evidence, ...]:
-        """Known facts that the deciding criteria read, each once."""
-        nodes = [judge.path_node(path) for path in verdict.paths]
+        """Known facts that the deciding criteria read, each once; age where a bound other than adulthood decides."""
+        nodes = [path.when for path in verdict.paths]
+        nodes += [r.when for path in verdict.paths for r in path.requires if r.when is not None and judge.binds(r)]
         nodes += [c.when for c in verdict.decided_by if c.when is not None and c.outcome is not Outcome.REQUIRES]
-        known: dict[str, Fact] = {}
-        for node in nodes:
-            for ref, fact in facts_of(judge.evaluation.trace(node)):
-                if fact.known and self._vocabulary[ref.partition("(")[0]].role is not Role.ORDER:
-                    known.setdefault(ref, fact)
-        return tuple(Evidence(ref, fact) for ref, fact in known.items())
+        refs = [AGE] if any(is_age_bound(c) for c in verdict.decided_by) else []
+        refs += [ref for node in nodes for ref in self._read_facts(judge.evaluation.trace(node))]
+        facts = {ref: judge.evaluation.fact(ref) for ref in refs}
+        return tuple(
+            Evidence(ref, fact)
+            for ref, fact in facts.items()
+            if fact.known and self._vocabulary[ref.partition("(")[0]].role is not Role.ORDER
+        )
+
+    def _read_facts(self, trace: Trace) -> Iterator[str]:
+        """The facts that bear on a truth: of a met alternative only what meets it, of a summary nothing unless met."""
+        if isinstance(trace.node, FactTest):
+            yield from (ref for ref, _ in trace.facts)
+            if self._vocabulary[trace.node.fact].named_whole and trace.truth is not MET:
+                return
+        met_only = trace.truth is MET and isinstance(trace.node, AnyOf | FactTest)
+        for part in trace.parts:
+            if not met_only or part.truth is MET:
+                yield from self._read_facts(part)
 
     def _notes(self, judge: Judge, verdict: Verdict) -> tuple[Criterion, ...]:
         """Hints that hold for this patient and change nothing."""
@@ -256,10 +272,9 @@ class Consideration:
         )
 
 
-def facts_of(trace: Trace) -> Iterator[tuple[str, Fact]]:
-    yield from trace.facts
-    for part in trace.parts:
-        yield from facts_of(part)
+def is_age_bound(criterion: Criterion) -> bool:
+    """Whether the criterion speaks of a narrower age than adults or children."""
+    return any(months != ADULT_MONTHS for _, months in criterion.population.bounds())
 
 
 def _reading(criterion: Criterion) -> Reading:

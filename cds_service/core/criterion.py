@@ -9,7 +9,7 @@ from enum import StrEnum
 REQUESTED_REGION = "requested_region"
 
 
-class Test(StrEnum):
+class Comparison(StrEnum):
     """The closed set of tests on one fact. `MET` is the plain one: a boolean fact that holds."""
 
     MET = "met"
@@ -32,7 +32,7 @@ class FactTest:
 
     fact: str
     argument: str | None = None
-    test: Test = Test.MET
+    comparison: Comparison = Comparison.MET
     operand: float | str | frozenset[str] | None = None
 
     def refs(self, regions: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,15 +120,15 @@ class Population:
     max_months: float | None = None  # this age and younger
     under_months: float | None = None  # younger than this
 
-    def bounds(self) -> Iterator[tuple[Test, float]]:
+    def bounds(self) -> Iterator[tuple[Comparison, float]]:
         if self.min_months is not None:
-            yield Test.AT_LEAST, self.min_months
+            yield Comparison.AT_LEAST, self.min_months
         if self.over_months is not None:
-            yield Test.MORE_THAN, self.over_months
+            yield Comparison.MORE_THAN, self.over_months
         if self.max_months is not None:
-            yield Test.AT_MOST, self.max_months
+            yield Comparison.AT_MOST, self.max_months
         if self.under_months is not None:
-            yield Test.LESS_THAN, self.under_months
+            yield Comparison.LESS_THAN, self.under_months
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
 from cds_service.core import quantity, truth
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Test
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Comparison, fact_tests
 from cds_service.core.fact import Fact, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
@@ -17,7 +17,7 @@ from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabular
 # More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
 MOST_WAYS = 48
 
-NEGATIVE_TESTS = frozenset({Test.IS_NOT, Test.NOT_IN})
+NEGATIVE_TESTS = frozenset({Comparison.IS_NOT, Comparison.NOT_IN})
 
 
 class Reading(StrEnum):
@@ -159,7 +159,7 @@ class Evaluation:
             case FactTest():
                 definition = self.vocabulary[node.fact]
                 if self.truth(node) is MET:
-                    return definition.role is Role.INDICATION and node.test not in NEGATIVE_TESTS
+                    return definition.role is Role.INDICATION and node.comparison not in NEGATIVE_TESTS
                 return definition.role is Role.INDICATION and any(
                     self.touches(derivation)
                     for ref in node.refs(self.regions)
@@ -177,7 +177,7 @@ class Evaluation:
         definition = self.vocabulary[test.fact]
         if fact.why is None:
             stated = judge_value(test, fact.value)
-            if definition.defined_as is not None and stated is NOT_MET and test.test is Test.MET:
+            if definition.defined_as is not None and stated is NOT_MET and test.comparison is Comparison.MET:
                 return MET if self.truth(definition.defined_as, reading) is MET else NOT_MET
             return stated
         derivation = self._derivation(test, ref)
@@ -193,7 +193,7 @@ class Evaluation:
     def _derivation(self, test: FactTest, ref: str) -> Node | None:
         """The tree that stands for a derived fact, when the plain test of it is not answered by the chart."""
         definition = self.vocabulary[test.fact]
-        if test.test is not Test.MET:
+        if test.comparison is not Comparison.MET:
             return None
         if definition.defined_as is not None:
             return definition.defined_as
@@ -231,6 +231,18 @@ class Evaluation:
         return self.gap(derivation, want) if derivation is not None else frozenset({ref})
 
 
+def facts_named(node: Node, vocabulary: Vocabulary) -> Iterator[str]:
+    """The names of every fact that judging a tree may read, definitions of derived facts included."""
+    for test in fact_tests(node):
+        definition = vocabulary[test.fact]
+        yield definition.id
+        for inside in (definition.defined_as, definition.ask_with, definition.implied_by.get(test.argument or "")):
+            if inside is not None:
+                yield from facts_named(inside, vocabulary)
+        for ref in definition.met_when_answered.get(test.argument or "", ()):
+            yield ref.partition("(")[0]
+
+
 def argument_of(ref: str) -> str:
     """"planned(myelogram)" -> "myelogram"; "" when the fact has no argument."""
     return ref[ref.index("(") + 1 : -1] if ref.endswith(")") else ""
@@ -241,28 +253,28 @@ def judge_value(test: FactTest, value: Value | None) -> Truth:
     operand = test.operand
     if isinstance(value, tuple):
         return _judge_codes(test, value)
-    if test.test is Test.MET:
+    if test.comparison is Comparison.MET:
         return truth.of(value) if isinstance(value, bool) else UNKNOWN
     if isinstance(operand, float):
         if isinstance(value, bool) or not isinstance(value, int | float | Range):
             return UNKNOWN
-        return judge_number(test.test, value, operand)
+        return judge_number(test.comparison, value, operand)
     if not isinstance(value, str):
         return UNKNOWN
     return _judge_codes(test, (value,))
 
 
-def judge_number(test: Test, value: float | Range, limit: float) -> Truth:
+def judge_number(test: Comparison, value: float | Range, limit: float) -> Truth:
     match test:
-        case Test.AT_LEAST:
+        case Comparison.AT_LEAST:
             return quantity.at_least(value, limit)
-        case Test.LESS_THAN:
+        case Comparison.LESS_THAN:
             return truth.negate(quantity.at_least(value, limit))
-        case Test.MORE_THAN:
+        case Comparison.MORE_THAN:
             return quantity.more_than(value, limit)
-        case Test.AT_MOST:
+        case Comparison.AT_MOST:
             return truth.negate(quantity.more_than(value, limit))
-        case Test.IS:
+        case Comparison.IS:
             low, high = quantity.bounds(value)
             if low == high:
                 return truth.of(low == limit)
@@ -272,14 +284,14 @@ def judge_number(test: Test, value: float | Range, limit: float) -> Truth:
 
 
 def _judge_codes(test: FactTest, codes: tuple[str, ...]) -> Truth:
-    match test.test, test.operand:
-        case Test.IS, str() as wanted:
+    match test.comparison, test.operand:
+        case Comparison.IS, str() as wanted:
             return truth.of(wanted in codes)
-        case Test.IS_NOT, str() as unwanted:
+        case Comparison.IS_NOT, str() as unwanted:
             return truth.of(unwanted not in codes)
-        case Test.IN, frozenset() as wanted_set:
+        case Comparison.IN, frozenset() as wanted_set:
             return truth.of(any(code in wanted_set for code in codes))
-        case Test.NOT_IN, frozenset() as unwanted_set:
+        case Comparison.NOT_IN, frozenset() as unwanted_set:
             return truth.of(not any(code in unwanted_set for code in codes))
         case _:
             return UNKNOWN
@@ -287,12 +299,12 @@ def _judge_codes(test: FactTest, codes: tuple[str, ...]) -> Truth:
 
 def judge_silence(test: FactTest) -> Truth:
     """A silent fact read as absent: false, equal to "none", in no list, past no threshold."""
-    match test.test:
-        case Test.IS:
+    match test.comparison:
+        case Comparison.IS:
             return truth.of(test.operand == "none")
-        case Test.IS_NOT:
+        case Comparison.IS_NOT:
             return truth.of(test.operand != "none")
-        case Test.NOT_IN:
+        case Comparison.NOT_IN:
             return MET
         case _:
             return NOT_MET

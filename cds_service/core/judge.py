@@ -171,7 +171,8 @@ class Judge:
 
     def _unmet(self) -> Verdict:
         paths = self.nearest_failed_paths()
-        decided = [*self.open_exclusions(), *self._with_open_requirements(paths)]
+        preferred = self._met(self.plan.preferences)
+        decided = [*self.open_exclusions(), *preferred, *self._with_failed_requirements(paths)]
         if not decided:
             decided = [c for c in self.plan.speaking() if self.fits(c) is not NOT_MET][:1]
         if not decided:
@@ -216,6 +217,12 @@ class Judge:
         """Prerequisites of these paths that are not met, and count for this patient."""
         steps = [r for path in paths for r in path.requires if self.binds(r) and self.holds(r) is not MET]
         return tuple(dict.fromkeys(steps))
+
+    def failed_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
+        """The steps that are known not to be done; all open ones when none is known."""
+        steps = self.open_steps(paths)
+        failed = tuple(step for step in steps if self.holds(step) is NOT_MET)
+        return failed or steps
 
     def open_exclusions(self) -> list[Criterion]:
         """Exclusions that would hold if silence were absence, or that speak of this patient and are not ruled out."""
@@ -270,6 +277,10 @@ class Judge:
         chosen = tuple(paths)
         return [*(path.criterion for path in chosen), *self.open_steps(chosen)]
 
+    def _with_failed_requirements(self, paths: Iterable[Path]) -> list[Criterion]:
+        chosen = tuple(paths)
+        return [*(path.criterion for path in chosen), *self.failed_steps(chosen)]
+
     def _preferred(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         """Without the paths of documents that give way, unless those are all there is."""
         governing = tuple(path for path in paths if path.criterion.citation.document not in self.plan.yielding)
@@ -277,7 +288,7 @@ class Judge:
 
 
 def age_tests(population: Population) -> tuple[FactTest, ...]:
-    return tuple(FactTest("age_months", None, test, months) for test, months in population.bounds())
+    return tuple(FactTest("age_months", None, comparison, months) for comparison, months in population.bounds())
 
 
 def _governed(ground: Ground, criteria: list[Criterion]) -> Verdict | None:

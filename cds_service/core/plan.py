@@ -44,6 +44,16 @@ class Plan:
     def red_flags(self) -> tuple[Path, ...]:
         return tuple(path for path in self.paths if path.criterion.red_flag)
 
+    def criteria(self) -> Iterable[Criterion]:
+        """Every criterion of the plan, prerequisites included, in the order of judgement."""
+        for group in (self.urgent, self.pointers, self.technique, self.substitutions, self.exclusions):
+            yield from group
+        for path in self.paths:
+            yield path.criterion
+            yield from path.requires
+        for group in (self.referrals, self.preferences, self.hints):
+            yield from group
+
     def speaking(self) -> Iterable[Criterion]:
         yield from (path.criterion for path in self.paths)
         yield from self.technique

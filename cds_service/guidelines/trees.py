@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Test
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Comparison
 from cds_service.core.quantity import Quantity
 from cds_service.core.vocabulary import FactDefinition, FactType
 from cds_service.guidelines import strict_yaml
@@ -20,7 +20,7 @@ REF = re.compile(r"([a-z][a-z0-9_]*)(?:\(([a-z0-9_]+)\))?")
 REGION_ARGUMENT = "requested_region"
 
 _NUMBER_TESTS = {"is", "at_least", "at_most", "more_than", "less_than"}
-_SET_TESTS = {"in": Test.IN, "not_in": Test.NOT_IN, "in_value_set": Test.IN, "not_in_value_set": Test.NOT_IN}
+_SET_TESTS = {"in": Comparison.IN, "not_in": Comparison.NOT_IN, "in_value_set": Comparison.IN, "not_in_value_set": Comparison.NOT_IN}
 
 
 class TreeReader:
@@ -93,7 +93,7 @@ class TreeReader:
         if definition.type is not FactType.CODE:
             tree.fail(f"{definition.id} is a {definition.type}; only numbers and codes are compared")
         if name in ("is", "is_not"):
-            return FactTest(definition.id, argument, Test(name), self._code(definition, operand, tree))
+            return FactTest(definition.id, argument, Comparison(name), self._code(definition, operand, tree))
         if name in ("in", "not_in"):
             codes = tree.texts(name)
             return FactTest(
@@ -106,10 +106,10 @@ class TreeReader:
             return FactTest(definition.id, argument, _SET_TESTS[name], members)
         tree.fail(f"unknown test {name} for a code (known: is, is_not, in, not_in, in_value_set, not_in_value_set)")
 
-    def _number_test(self, name: str, tree: strict_yaml.Mapping) -> Test:
+    def _number_test(self, name: str, tree: strict_yaml.Mapping) -> Comparison:
         if name not in _NUMBER_TESTS:
             tree.fail(f"unknown test {name} for a number (known: {', '.join(sorted(_NUMBER_TESTS))})")
-        return Test(name)
+        return Comparison(name)
 
     def _number(self, definition: FactDefinition, operand: object, tree: strict_yaml.Mapping) -> float:
         if not isinstance(operand, str) or definition.unit is None:

@@ -1,0 +1,177 @@
+"""The pipeline: one consultation in, one outcome per order out. No Flask, no network, no clock, no files.
+
+    draft ServiceRequest -> ImagingOrder -> facts from the record -> criteria in force -> Review
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from cds_service.core.consider import Consideration
+from cds_service.core.determination import Determination, Ground, Guideline, Review
+from cds_service.core.evaluate import facts_named
+from cds_service.core.fact import Fact, Why
+from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Recognition
+from cds_service.facts.chart import Chart
+from cds_service.facts.registry import reads_of
+from cds_service.facts.settings import Settings
+from cds_service.facts.sheet import FactSheet
+from cds_service.fhir.record import PatientRecord
+from cds_service.guidelines.load import Guidelines
+from cds_service.orders import read_order
+
+Outcome = Review | NotRecognised | LeftAlone
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """One hook call, understood. `drafts` are all draft orders as sent; `in_scope` the references to review."""
+
+    hook: str
+    drafts: tuple[dict[str, Any], ...]
+    in_scope: frozenset[str]
+    record: PatientRecord
+    today: date
+    settings: Settings = field(default_factory=Settings)
+
+
+def review(consultation: Consultation, guidelines: Guidelines) -> tuple[Outcome, ...]:
+    """One outcome for each order in scope, in the order of the drafts. Other drafts are context only."""
+    understood = [understand(draft, consultation, guidelines) for draft in consultation.drafts]
+    orders = tuple(order for order in understood if isinstance(order, ImagingOrder))
+    return tuple(
+        review_order(order, orders, consultation, guidelines) if isinstance(order, ImagingOrder) else order
+        for order in understood
+        if order.reference in consultation.in_scope
+    )
+
+
+def understand(draft: dict[str, Any], consultation: Consultation, guidelines: Guidelines) -> Recognition:
+    record = consultation.record
+    return read_order(
+        draft,
+        catalogue=guidelines.studies,
+        today=consultation.today,
+        patient_id=record.patient_id,
+        resolve=record.resolve,
+    )
+
+
+def review_order(
+    order: ImagingOrder, orders: tuple[ImagingOrder, ...], consultation: Consultation, guidelines: Guidelines
+) -> Review | LeftAlone:
+    """The order judged on the facts of the chart, with what the chart could not tell written beside it."""
+    others = tuple(other for other in orders if other is not order)
+    sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
+    read = Remembering(sheet.read)
+    considered = Consideration(
+        order,
+        read=read,
+        vocabulary=guidelines.vocabulary,
+        plan_of=guidelines.plan,
+        catalogue=guidelines.studies,
+        indications=guidelines.indications,
+        studies=guidelines.studies.studies,
+        drafted=frozenset(other.study.id for other in others),
+    )
+    if order.shared and not considered.is_spinal():
+        return LeftAlone(order.reference, "the code also serves other organs, and nothing says the spine is meant")
+    found = considered.review()
+    return replace(
+        found,
+        guidelines=tuple(editions(found, guidelines)),
+        edition_note=edition_note(found, guidelines),
+        not_read=resource_types_not_read(found, read.facts, consultation.record),
+        unreadable=tuple(sorted(unreadable_sources(read.facts))),
+        foreign=consultation.record.foreign,
+        beside=(*found.beside, *beside(found, others)),
+    )
+
+
+def chart_for(
+    order: ImagingOrder, others: tuple[ImagingOrder, ...], consultation: Consultation, guidelines: Guidelines
+) -> Chart:
+    return Chart(
+        record=consultation.record,
+        order=order,
+        review_date=order.review_date,
+        value_sets=guidelines.value_sets,
+        studies=guidelines.studies,
+        drafts=others,
+        settings=consultation.settings,
+    )
+
+
+class Remembering:
+    """A fact reader that keeps what it gave, so that the review can say what could not be read."""
+
+    def __init__(self, read: Callable[[str], Fact]) -> None:
+        self._read = read
+        self.facts: dict[str, Fact] = {}
+
+    def __call__(self, ref: str) -> Fact:
+        fact = self.facts.get(ref)
+        if fact is None:
+            fact = self.facts[ref] = self._read(ref)
+        return fact
+
+
+def resource_types(consultation: Consultation, guidelines: Guidelines) -> frozenset[str]:
+    """The FHIR resource types that the sections in force need for the orders in scope."""
+    orders = (understand(draft, consultation, guidelines) for draft in consultation.drafts)
+    names = {
+        name
+        for order in orders
+        if isinstance(order, ImagingOrder) and order.reference in consultation.in_scope
+        for criterion in guidelines.plan(order.study, order.review_date).criteria()
+        if criterion.when is not None
+        for name in facts_named(criterion.when, guidelines.vocabulary)
+    }
+    return frozenset(resource_type for name in names for resource_type in reads_of(name))
+
+
+def editions(found: Review, guidelines: Guidelines) -> list[Guideline]:
+    """The documents that decided, each in the edition that judged."""
+    documents = dict.fromkeys(criterion.citation.document for criterion in found.decided_by)
+    return [guidelines.documents[document].guideline for document in documents]
+
+
+def edition_note(found: Review, guidelines: Guidelines) -> str | None:
+    day = found.order.review_date
+    early = [
+        document
+        for guideline in editions(found, guidelines)
+        if not (document := guidelines.documents[guideline.id]).in_force(day)
+    ]
+    if not early:
+        return None
+    named = ", ".join(f"{document.guideline.title} {document.guideline.version}" for document in early)
+    return f"No edition known to us was in force on {day.isoformat()}; judged by the first known one: {named}."
+
+
+def resource_types_not_read(found: Review, facts: Mapping[str, Fact], record: PatientRecord) -> tuple[str, ...]:
+    """The resource types that failed and that some fact of this review depends on; none once a study is supported."""
+    if found.determination is Determination.SUPPORTED and found.ground is not Ground.PLAIN_XRAY:
+        return ()
+    waiting = {name for ref, fact in facts.items() if fact.why is Why.NOT_RETRIEVED for name in [ref.partition("(")[0]]}
+    failed = {failure.resource_type for name in waiting for failure in record.failures(reads_of(name))}
+    return tuple(sorted(failed))
+
+
+def unreadable_sources(facts: Mapping[str, Fact]) -> set[str]:
+    return {source.reference for fact in facts.values() if fact.why is Why.UNREADABLE for source in fact.sources}
+
+
+def beside(found: Review, others: tuple[ImagingOrder, ...]) -> tuple[str, ...]:
+    """What a card says beside the verdict: a second draft of the same study, a recent one, a matter of coding."""
+    said = []
+    if any(other.study.id == found.order.study.id for other in others):
+        said.append("duplicate")
+    if any(note.note_card and note.kind != "coding" for note in found.notes):
+        said.append("recent_study")
+    if any(note.note_card and note.kind == "coding" for note in found.notes):
+        said.append("coding")
+    return tuple(said)
