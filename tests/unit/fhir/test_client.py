@@ -1,0 +1,383 @@
+"""The client against a server on loopback that can misbehave in every way we know of."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from cds_service.fhir.bundle import Failure
+from cds_service.fhir.client import FhirClient, Limits, Query, new_executor, new_session
+
+Handle = Callable[["Ehr.Handler"], None]
+
+
+class Ehr:
+    """A FHIR server whose answer is a function. Remembers what it was asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            ehr: Ehr = self.server.ehr  # type: ignore[attr-defined]
+            ehr.asked.append((self.path, dict(self.headers)))
+            ehr.answer(self)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+        def reply(self, body: object, status: int = 200, **headers: str) -> None:
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(raw)))
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            self.wfile.write(raw)
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.answer: Handle = lambda request: request.reply(page())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Ehr.Handler)
+        self._server.daemon_threads = True
+        self._server.ehr = self  # type: ignore[attr-defined]
+        self.base = f"http://127.0.0.1:{self._server.server_address[1]}/fhir"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def ehr() -> Iterator[Ehr]:
+    server = Ehr()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def other_ehr() -> Iterator[Ehr]:
+    server = Ehr()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with new_session() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with new_executor(8) as shared:
+        yield shared
+
+
+@pytest.fixture
+def client(ehr: Ehr, session: requests.Session, executor: ThreadPoolExecutor) -> FhirClient:
+    return FhirClient(session, executor, ehr.base, "p1", "t0ken")
+
+
+def page(*ids: str, **elements: Any) -> dict[str, Any]:
+    entries = [{"resource": {"resourceType": "Condition", "id": own_id}} for own_id in ids]
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(ids), "entry": entries, **elements}
+
+
+def next_page(url: str) -> list[dict[str, str]]:
+    return [{"relation": "next", "url": url}]
+
+
+CONDITIONS = Query("Condition", params=(("_count", "200"),))
+
+
+def conditions(client: FhirClient, seconds: float = 5.0) -> tuple[list[str], str | None]:
+    (answer,) = client.fetch([CONDITIONS], seconds)
+    return [resource["id"] for resource in answer.resources], answer.failure.reason if answer.failure else None
+
+
+def test_a_search_names_the_patient_with_type_and_carries_the_token(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page("c1"))
+
+    assert conditions(client) == (["c1"], None)
+    path, headers = ehr.asked[0]
+    assert path == "/fhir/Condition?patient=Patient/p1&_count=200"
+    assert headers["Authorization"] == "Bearer t0ken"
+    assert headers["Accept"] == "application/fhir+json"
+    assert len(ehr.asked) == 1
+
+
+def test_an_empty_token_is_no_token(ehr: Ehr, session: requests.Session, executor: ThreadPoolExecutor) -> None:
+    client = FhirClient(session, executor, ehr.base + "/", "p1", "")
+
+    assert conditions(client) == ([], None)
+    assert "Authorization" not in ehr.asked[0][1]
+    assert ehr.asked[0][0].startswith("/fhir/Condition?")
+
+
+def test_the_token_is_not_shown(client: FhirClient) -> None:
+    assert "t0ken" not in repr(client)
+
+
+def test_a_token_that_would_break_the_header_is_never_sent(ehr: Ehr, client: FhirClient) -> None:
+    broken = FhirClient(client.session, client.executor, ehr.base, "p1", "a\r\nX-Injected: b")
+
+    assert conditions(broken) == ([], "unreachable")
+    assert ehr.asked == []
+
+
+def test_a_read(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply({"resourceType": "Patient", "id": "p1"})
+
+    (answer,) = client.fetch([Query("Patient", id="p1")], 5.0)
+
+    assert answer.resources == ({"resourceType": "Patient", "id": "p1"},)
+    assert ehr.asked[0][0] == "/fhir/Patient/p1"
+
+
+@pytest.mark.parametrize(
+    ("own_id", "read_path", "searched"),
+    [
+        ("1&_count=9999", "/fhir/Patient/1%26_count%3D9999", "Patient/1&_count=9999"),
+        ("ä;b", "/fhir/Patient/%C3%A4%3Bb", "Patient/ä;b"),
+        ("p1,p2", "/fhir/Patient/p1%2Cp2", r"Patient/p1\,p2"),  # a bare comma would mean "or"
+    ],
+)
+def test_ids_are_encoded(ehr: Ehr, client: FhirClient, own_id: str, read_path: str, searched: str) -> None:
+    theirs = FhirClient(client.session, client.executor, ehr.base, own_id)
+
+    theirs.fetch([Query("Patient", id=own_id)], 5.0)
+    theirs.fetch([Query("Condition")], 5.0)
+
+    assert ehr.asked[0][0] == read_path
+    assert parse_qs(urlsplit(ehr.asked[1][0]).query) == {"patient": [searched]}
+
+
+@pytest.mark.parametrize("own_id", ["..", ".", "../admin", "a/b", "a b", "p1?x=1", "p1#x", "", "x" * 129])
+def test_an_id_that_is_none_is_not_asked_for(ehr: Ehr, client: FhirClient, own_id: str) -> None:
+    theirs = FhirClient(client.session, client.executor, ehr.base, own_id)
+
+    answers = theirs.fetch([Query("Patient", id=own_id), Query("Condition"), Query("../Condition")], 5.0)
+
+    assert [answer.failure.reason for answer in answers if answer.failure] == ["bad id"] * 3
+    assert ehr.asked == []
+
+
+@pytest.mark.parametrize(
+    "base", ["ftp://127.0.0.1/fhir", "http://user@127.0.0.1/fhir", "fhir", "http://[", "http://a/?q="]
+)
+def test_a_base_that_is_no_fhir_base_is_not_called(client: FhirClient, base: str) -> None:
+    assert conditions(FhirClient(client.session, client.executor, base, "p1")) == ([], "unreachable")
+
+
+def test_all_pages_are_read(ehr: Ehr, client: FhirClient) -> None:
+    def answer(request: Ehr.Handler) -> None:
+        if "page=2" in request.path:
+            request.reply(page("c3", total=3))
+        else:
+            request.reply(page("c1", "c2", total=3, link=next_page("?page=2")))  # relative, as some servers send it
+
+    ehr.answer = answer
+
+    assert conditions(client) == (["c1", "c2", "c3"], None)
+    assert ehr.asked[1][1]["Authorization"] == "Bearer t0ken"
+
+
+def test_a_total_beyond_the_entries_means_more_was_there(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page("c1", "c2", total=5))
+
+    assert conditions(client) == (["c1", "c2"], "truncated")
+
+
+def test_no_page_is_followed_to_another_origin(ehr: Ehr, other_ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page("c1", link=next_page(f"{other_ehr.base}/Condition?page=2")))
+
+    assert conditions(client) == (["c1"], "truncated")
+    assert other_ehr.asked == []
+
+
+def test_a_redirect_is_not_followed(ehr: Ehr, other_ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(b"", 302, Location=f"{other_ehr.base}/Condition")
+
+    assert conditions(client) == ([], "redirect")
+    assert other_ehr.asked == []
+
+
+def test_pages_are_capped(ehr: Ehr, client: FhirClient) -> None:
+    def answer(request: Ehr.Handler) -> None:
+        number = len(ehr.asked)
+        request.reply(page(f"c{number}", link=next_page(f"{ehr.base}/Condition?page={number}")))
+
+    ehr.answer = answer
+    capped = FhirClient(client.session, client.executor, ehr.base, "p1", limits=Limits(pages=3))
+
+    assert conditions(capped) == (["c1", "c2", "c3"], "truncated")
+    assert len(ehr.asked) == 3
+
+
+def test_a_page_that_names_itself_as_next_ends_the_search(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page("c1", link=next_page(f"{ehr.base}/Condition?page=1")))
+
+    assert conditions(client) == (["c1", "c1"], "truncated")
+    assert len(ehr.asked) == 2
+
+
+def test_a_body_past_the_cap_is_not_read(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(b" " * 5000)
+    capped = FhirClient(client.session, client.executor, ehr.base, "p1", limits=Limits(page_bytes=4096))
+
+    assert conditions(capped) == ([], "too large")
+
+
+def test_the_cap_counts_the_unpacked_body(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(gzip.compress(b" " * 5_000_000), Content_Encoding="gzip")
+    capped = FhirClient(client.session, client.executor, ehr.base, "p1", limits=Limits(page_bytes=1_000_000))
+
+    assert conditions(capped) == ([], "too large")
+
+
+def test_a_packed_body_is_read(ehr: Ehr, client: FhirClient) -> None:
+    body = gzip.compress(json.dumps(page(*(f"c{n}" for n in range(3000)))).encode())
+    ehr.answer = lambda request: request.reply(body, Content_Encoding="gzip")
+
+    found, reason = conditions(client)
+
+    assert (len(found), reason) == (3000, None)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 422, 429, 500, 503])
+def test_an_error_status_is_a_failure(ehr: Ehr, client: FhirClient, status: int) -> None:
+    ehr.answer = lambda request: request.reply(b"Invalid token: jwt malformed", status, Content_Type="text/plain")
+
+    assert conditions(client) == ([], f"http {status}")
+    assert len(ehr.asked) == (2 if status >= 500 else 1)  # a broken server is tried once more, a refusal is not
+
+
+def test_a_server_that_recovers_is_read(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page("c1"), 500 if len(ehr.asked) == 1 else 200)
+
+    assert conditions(client) == (["c1"], None)
+
+
+def test_the_bare_id_is_tried_when_the_reference_is_refused(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page("c1"), 400 if "Patient/p1" in request.path else 200)
+
+    assert conditions(client) == (["c1"], None)
+    assert ehr.asked[1][0] == "/fhir/Condition?patient=p1&_count=200"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"Service is up", "not json"),
+        (b"", "not json"),
+        (b'{"resourceType":"Bundle","entry":[', "not json"),
+        ({"resourceType": "OperationOutcome"}, "operation outcome"),
+        ({"resourceType": "CapabilityStatement"}, "not fhir"),
+        ([1, 2], "not fhir"),
+    ],
+)
+def test_a_body_that_is_no_answer_is_a_failure(ehr: Ehr, client: FhirClient, body: object, reason: str) -> None:
+    ehr.answer = lambda request: request.reply(body)
+
+    assert conditions(client) == ([], reason)
+
+
+def test_a_failure_on_a_later_page_keeps_what_came_before(ehr: Ehr, client: FhirClient) -> None:
+    def answer(request: Ehr.Handler) -> None:
+        if "page=2" in request.path:
+            request.reply(b"", 403)
+        else:
+            request.reply(page("c1", total=2, link=next_page("?page=2")))
+
+    ehr.answer = answer
+
+    assert conditions(client) == (["c1"], "http 403")
+
+
+def test_nobody_listens(client: FhirClient) -> None:
+    closed = Ehr()
+    closed.close()
+
+    assert conditions(FhirClient(client.session, client.executor, closed.base, "p1")) == ([], "unreachable")
+
+
+def slow_headers(request: Ehr.Handler) -> None:
+    time.sleep(1.5)
+    request.reply(page("c1"))
+
+
+def dribble(request: Ehr.Handler) -> None:
+    """One byte at a time: no single wait is long enough for a socket timeout."""
+    request.send_response(200)
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    try:
+        for _ in range(100):
+            request.wfile.write(b" ")
+            request.wfile.flush()
+            time.sleep(0.02)
+    except OSError:  # the client has hung up, as it should
+        return
+
+
+@pytest.mark.parametrize("answer", [slow_headers, dribble])
+def test_the_deadline_holds(ehr: Ehr, client: FhirClient, answer: Handle) -> None:
+    ehr.answer = answer
+    began = time.monotonic()
+
+    assert conditions(client, seconds=0.3) == ([], "timeout")
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_dribbling_server_does_not_keep_its_thread(ehr: Ehr, session: requests.Session) -> None:
+    with new_executor(1) as one:
+        client = FhirClient(session, one, ehr.base, "p1")
+        ehr.answer = dribble
+        conditions(client, seconds=0.2)
+        ehr.answer = lambda request: request.reply(page("c1"))
+
+        assert conditions(client, seconds=1.0) == (["c1"], None)
+
+
+def test_queries_run_side_by_side_and_answers_keep_their_order(ehr: Ehr, client: FhirClient) -> None:
+    def answer(request: Ehr.Handler) -> None:
+        time.sleep(0.2)
+        kind = urlsplit(request.path).path.rpartition("/")[2]
+        request.reply(b"", 403) if kind == "Procedure" else request.reply({"resourceType": "Bundle"})
+
+    ehr.answer = answer
+    queries = [Query(kind) for kind in ("Condition", "Procedure", "Observation", "Encounter", "Device")]
+    began = time.monotonic()
+
+    answers = client.fetch(queries, 5.0)
+
+    assert time.monotonic() - began < 0.8
+    assert [answer.resource_type for answer in answers] == [query.resource_type for query in queries]
+    assert [answer.failure for answer in answers] == [None, Failure("Procedure", "http 403"), None, None, None]
+
+
+def test_nothing_is_asked_once_the_time_is_up(ehr: Ehr, client: FhirClient) -> None:
+    assert conditions(client, seconds=0.0) == ([], "timeout")
+    assert conditions(client, seconds=-1.0) == ([], "timeout")
+    assert ehr.asked == []
+
+
+def test_cookies_of_one_server_are_not_kept_for_the_next_patient(ehr: Ehr, client: FhirClient) -> None:
+    ehr.answer = lambda request: request.reply(page(), Set_Cookie="sid=1; Path=/")
+
+    conditions(client)
+    conditions(client)
+
+    assert all("Cookie" not in headers for _, headers in ehr.asked)
+    assert len(client.session.cookies) == 0
