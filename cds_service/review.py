@@ -1,6 +1,6 @@
 """The pipeline: one consultation in, one outcome per order out. No Flask, no network, no clock, no files.
 
-    draft ServiceRequest -> ImagingOrder -> facts from the record -> criteria in force -> Review
+draft ServiceRequest -> ImagingOrder -> facts from the record -> criteria in force -> Review
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import Protocol
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Outcome, Comparison
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not, Outcome
 from cds_service.core.determination import Alternative, Determination, Ground
 from cds_service.core.evaluate import Evaluation
 from cds_service.core.judge import Judge, Verdict

@@ -122,7 +122,9 @@ class Consideration:
         if not SPREAD & set(regions) and len(set(regions) & set(LEVELS)) < 2:
             return regions
         symptomatic = tuple(
-            level for level in LEVELS if any(self._is_met(f"{fact}({level})") for fact in ("spine_pain", "spine_trauma"))
+            level
+            for level in LEVELS
+            if any(self._is_met(f"{fact}({level})") for fact in ("spine_pain", "spine_trauma"))
         )
         covered = tuple(level for level in LEVELS if SPREAD & set(regions) or level in regions)
         return tuple(level for level in symptomatic if level in covered) or covered

@@ -1,8 +1,8 @@
-"""Criteria as frozen trees. A criterion is one testable statement of a guideline; a section holds them in print order."""
+"""Criteria as frozen trees: a criterion is one testable statement of a guideline, a section holds them in print order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,7 +25,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FactTest:
-    """One fact against one operand: a number in the fact's unit, a code, or a set of codes.
+    """One fact against one operand: a number in the fact's unit, a code, or a hashable set of codes.
 
     `argument` may be `requested_region`: the test then holds when it holds for any region of the order.
     """
@@ -33,7 +33,7 @@ class FactTest:
     fact: str
     argument: str | None = None
     comparison: Comparison = Comparison.MET
-    operand: float | str | frozenset[str] | None = None
+    operand: float | str | Container[str] | None = None
 
     def refs(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The fact ids this test reads for an order of these regions, arguments filled in."""

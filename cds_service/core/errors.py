@@ -1,9 +1,9 @@
 """Program faults, which stop start-up or become a 5xx. Data faults are values (`fact.Why`), never exceptions.
 
-    ServiceError
-    +-- GuidelineError      a guideline, value set or card template is wrong; names file and line
-    +-- ConfigurationError  a setting is missing or contradictory; says what to do
-    +-- RequestError        the caller sent something we cannot answer; carries the field and the HTTP status
+ServiceError
++-- GuidelineError      a guideline, value set or card template is wrong; names file and line
++-- ConfigurationError  a setting is missing or contradictory; says what to do
++-- RequestError        the caller sent something we cannot answer; carries the field and the HTTP status
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
 from cds_service.core import quantity, truth
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Comparison, fact_tests
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not, fact_tests
 from cds_service.core.fact import Fact, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
@@ -244,7 +244,7 @@ def facts_named(node: Node, vocabulary: Vocabulary) -> Iterator[str]:
 
 
 def argument_of(ref: str) -> str:
-    """"planned(myelogram)" -> "myelogram"; "" when the fact has no argument."""
+    """ "planned(myelogram)" -> "myelogram"; "" when the fact has no argument."""
     return ref[ref.index("(") + 1 : -1] if ref.endswith(")") else ""
 
 
@@ -284,17 +284,18 @@ def judge_number(test: Comparison, value: float | Range, limit: float) -> Truth:
 
 
 def _judge_codes(test: FactTest, codes: tuple[str, ...]) -> Truth:
-    match test.comparison, test.operand:
-        case Comparison.IS, str() as wanted:
-            return truth.of(wanted in codes)
-        case Comparison.IS_NOT, str() as unwanted:
-            return truth.of(unwanted not in codes)
-        case Comparison.IN, frozenset() as wanted_set:
-            return truth.of(any(code in wanted_set for code in codes))
-        case Comparison.NOT_IN, frozenset() as unwanted_set:
-            return truth.of(not any(code in unwanted_set for code in codes))
-        case _:
-            return UNKNOWN
+    operand = test.operand
+    if isinstance(operand, str):
+        if test.comparison is Comparison.IS:
+            return truth.of(operand in codes)
+        if test.comparison is Comparison.IS_NOT:
+            return truth.of(operand not in codes)
+    elif isinstance(operand, Container):
+        if test.comparison is Comparison.IN:
+            return truth.of(any(code in operand for code in codes))
+        if test.comparison is Comparison.NOT_IN:
+            return truth.of(not any(code in operand for code in codes))
+    return UNKNOWN
 
 
 def judge_silence(test: FactTest) -> Truth:

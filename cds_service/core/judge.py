@@ -90,9 +90,7 @@ class Judge:
 
     def _pointer(self) -> Verdict | None:
         pointers = [
-            pointer
-            for pointer in self._met(self.plan.pointers)
-            if not (pointer.only_if_uncovered and self._covered())
+            pointer for pointer in self._met(self.plan.pointers) if not (pointer.only_if_uncovered and self._covered())
         ]
         return _governed(Ground.POINTER, pointers)
 
@@ -149,17 +147,12 @@ class Judge:
         """Something that could support the study could not be read: that is no reason to refuse it."""
         paths = self._open_paths()
         blocked = {
-            ref
-            for path in paths
-            for way in self.evaluation.ways(self.path_node(path))[:1]
-            for ref in way.blocked
+            ref for path in paths for way in self.evaluation.ways(self.path_node(path))[:1] for ref in way.blocked
         }
         if not blocked:
             return None
         decided = tuple(path.criterion for path in paths)
-        return Verdict(
-            Determination.NEEDS_INFORMATION, Ground.NOT_READ, decided, paths, blocked=tuple(sorted(blocked))
-        )
+        return Verdict(Determination.NEEDS_INFORMATION, Ground.NOT_READ, decided, paths, blocked=tuple(sorted(blocked)))
 
     def _no_indication(self) -> Verdict | None:
         if self._circumstances.has_indication():
@@ -186,9 +179,7 @@ class Judge:
         population = criterion.population
         known = self._fits.get(population)
         if known is None:
-            known = self._fits[population] = truth.all_of(
-                self.evaluation.truth(test) for test in age_tests(population)
-            )
+            known = self._fits[population] = truth.all_of(self.evaluation.truth(test) for test in age_tests(population))
         return known
 
     def holds(self, criterion: Criterion, reading: Reading = Reading.SUPPORT) -> Truth:
@@ -236,7 +227,7 @@ class Judge:
         ]
 
     def nearest_failed_paths(self) -> tuple[Path, ...]:
-        """Among the paths that speak of this patient, those that miss the fewest facts. Red flags are escapes, not paths."""
+        """Of the paths that speak of this patient, those that miss the fewest facts. Red flags are escapes, not paths."""
         gaps = [
             (len(self.evaluation.gap(self.path_node(path))), path)
             for path in self.plan.paths
@@ -303,5 +294,3 @@ def _supported(ground: Ground, paths: tuple[Path, ...]) -> Verdict | None:
     if not paths:
         return None
     return Verdict(Determination.SUPPORTED, ground, tuple(path.criterion for path in paths), paths)
-
-

@@ -128,7 +128,7 @@ def applies_to(requirement: Criterion, support: Criterion) -> bool:
 
 
 def _in_chapters(prefix: str, section: str) -> bool:
-    """"PEDSP-" holds PEDSP-2 and later chapters, not the introduction PEDSP-1, and no criterion id."""
+    """ "PEDSP-" holds PEDSP-2 and later chapters, not the introduction PEDSP-1, and no criterion id."""
     chapter = section.removeprefix(prefix).partition(".")[0]
     return section.startswith(prefix) and chapter.isdigit() and int(chapter) >= FIRST_CONDITION_CHAPTER
 

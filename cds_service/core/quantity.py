@@ -42,7 +42,7 @@ class Quantity:
 
     @staticmethod
     def parse(text: str) -> Quantity:
-        """"6 weeks" -> Quantity(6, "weeks"). Raises ValueError for another shape or an unknown unit."""
+        """ "6 weeks" -> Quantity(6, "weeks"). Raises ValueError for another shape or an unknown unit."""
         shape = _SHAPE.fullmatch(text)
         if not shape:
             raise ValueError(f"{text!r} is not a number followed by a unit, such as '6 weeks'")

@@ -1,9 +1,9 @@
 """Three truth values and how they combine (Kleene's strong tables).
 
-    all_of   | MET      UNKNOWN  NOT_MET        any_of   | MET  UNKNOWN  NOT_MET
-    MET      | MET      UNKNOWN  NOT_MET        MET      | MET  MET      MET
-    UNKNOWN  | UNKNOWN  UNKNOWN  NOT_MET        UNKNOWN  | MET  UNKNOWN  UNKNOWN
-    NOT_MET  | NOT_MET  NOT_MET  NOT_MET        NOT_MET  | MET  UNKNOWN  NOT_MET
+all_of   | MET      UNKNOWN  NOT_MET        any_of   | MET  UNKNOWN  NOT_MET
+MET      | MET      UNKNOWN  NOT_MET        MET      | MET  MET      MET
+UNKNOWN  | UNKNOWN  UNKNOWN  NOT_MET        UNKNOWN  | MET  UNKNOWN  UNKNOWN
+NOT_MET  | NOT_MET  NOT_MET  NOT_MET        NOT_MET  | MET  UNKNOWN  NOT_MET
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cds_service.core.criterion import Criterion, Section
 from cds_service.core.determination import Guideline
+from cds_service.core.errors import GuidelineError
 from cds_service.core.order import Study
 from cds_service.core.plan import Plan, borrowed, plan_for
 from cds_service.core.value_set import CodeSet
@@ -26,7 +27,7 @@ CASES = ".cases.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One edition of a source document. `first` and `last` are the days it is in force; None means open on that side."""
+    """One edition of a source document, in force from `first` to `last`; None means open on that side."""
 
     guideline: Guideline
     folder: str
@@ -123,7 +124,7 @@ def load(root: Path = DATA) -> Guidelines:
         for path in section_files(root / document.folder):
             section = reader.read(path, document.guideline.id)
             if f"{document.guideline.id} {section.id}" in sections:
-                raise strict_yaml.GuidelineError(f"{path.name}:1", f"section {section.id} stands twice")
+                raise GuidelineError(f"{path.name}:1", f"section {section.id} stands twice")
             sections[f"{document.guideline.id} {section.id}"] = section
     return Guidelines(documents, vocabulary, studies, value_sets, sections, _indications(vocabulary))
 

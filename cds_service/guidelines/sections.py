@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +42,7 @@ KINDS = (
 
 E = TypeVar("E", bound=StrEnum)
 
+ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 PLAIN_XRAY = "plain_xray"  # in `instead`: the plain film of the region ordered
 
 _OPTIONAL = (
@@ -65,13 +67,22 @@ _OPTIONAL = (
 )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Icd10Codes:
+    """The ICD-10-CM codes of a value set, narrower codes included where the set says so."""
+
+    code_set: CodeSet
+
+    def __contains__(self, code: object) -> bool:
+        return (ICD10CM, code) in self.code_set
+
+
 class SectionReader:
     """Reads section files against one vocabulary and catalogue. Errors name file and line."""
 
     def __init__(self, vocabulary: Vocabulary, studies: StudyCatalogue, value_sets: Mapping[str, CodeSet]) -> None:
         self._studies = studies
-        codes = {name: frozenset(member.code for member in code_set.members) for name, code_set in value_sets.items()}
-        self._trees = TreeReader(vocabulary, codes.get)
+        self._trees = TreeReader(vocabulary, {name: Icd10Codes(found) for name, found in value_sets.items()}.get)
 
     def read(self, path: Path, document: str) -> Section:
         data = strict_yaml.read(path).allow(("section", "title", "document", "population", "criteria"))

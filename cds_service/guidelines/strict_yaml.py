@@ -102,7 +102,9 @@ def _value(node: yaml.Node, path: Path) -> Any:
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, path) for item in node.value]
-    return _scalar(node, path)
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node, path)
+    raise GuidelineError(f"{path.name}:{node.start_mark.line + 1}", "neither a mapping, a list nor a value")
 
 
 def _scalar(node: yaml.ScalarNode, path: Path) -> Any:

@@ -1,17 +1,18 @@
 """YAML trees -> `core.criterion` nodes. The vocabulary is closed: all, any, not, at_least_of, and tests on one fact.
 
-    spine_pain(lumbar)                                        the fact holds
-    {fact: conservative_treatment_weeks, at_least: 6 weeks}   a number, in a unit that fits the fact
-    {fact: xray_result(pelvis), in: [equivocal, nondiagnostic]}
-    all: [...]   any: [...]   not: ...   at_least_of: {count: 2, of: [...]}
+spine_pain(lumbar)                                        the fact holds
+{fact: conservative_treatment_weeks, at_least: 6 weeks}   a number, in a unit that fits the fact
+{fact: xray_result(pelvis), in: [equivocal, nondiagnostic]}
+all: [...]   any: [...]   not: ...   at_least_of: {count: 2, of: [...]}
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Comparison
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not
+from cds_service.core.errors import GuidelineError
 from cds_service.core.quantity import Quantity
 from cds_service.core.vocabulary import FactDefinition, FactType
 from cds_service.guidelines import strict_yaml
@@ -20,14 +21,19 @@ REF = re.compile(r"([a-z][a-z0-9_]*)(?:\(([a-z0-9_]+)\))?")
 REGION_ARGUMENT = "requested_region"
 
 _NUMBER_TESTS = {"is", "at_least", "at_most", "more_than", "less_than"}
-_SET_TESTS = {"in": Comparison.IN, "not_in": Comparison.NOT_IN, "in_value_set": Comparison.IN, "not_in_value_set": Comparison.NOT_IN}
+_SET_TESTS = {
+    "in": Comparison.IN,
+    "not_in": Comparison.NOT_IN,
+    "in_value_set": Comparison.IN,
+    "not_in_value_set": Comparison.NOT_IN,
+}
 
 
 class TreeReader:
     """Reads trees of one file set. `definition` looks a fact up, `codes_of` expands a value set to its codes."""
 
     def __init__(
-        self, facts: Mapping[str, FactDefinition], codes_of: Callable[[str], frozenset[str] | None] | None = None
+        self, facts: Mapping[str, FactDefinition], codes_of: Callable[[str], Container[str] | None] | None = None
     ) -> None:
         self._facts = facts
         self._codes_of = codes_of
@@ -53,8 +59,7 @@ class TreeReader:
             case "at_least_of":
                 inner = tree.mapping(key).allow(("count", "of"))
                 return AtLeast(int(inner["count"]), self._parts(inner["of"], inner))
-            case _:
-                tree.fail(f"unknown key {key} (known: all, any, not, at_least_of, fact)")
+        raise GuidelineError(tree.where, f"unknown key {key} (known: all, any, not, at_least_of, fact)")
 
     def _parts(self, value: object, at: strict_yaml.Mapping) -> tuple[Node, ...]:
         if not isinstance(value, list) or len(value) < 2:
@@ -89,7 +94,9 @@ class TreeReader:
         name, operand = tests[0], tree[tests[0]]
         definition, argument = self.resolve(tree.text("fact"), tree)
         if definition.type is FactType.NUMBER:
-            return FactTest(definition.id, argument, self._number_test(name, tree), self._number(definition, operand, tree))
+            return FactTest(
+                definition.id, argument, self._number_test(name, tree), self._number(definition, operand, tree)
+            )
         if definition.type is not FactType.CODE:
             tree.fail(f"{definition.id} is a {definition.type}; only numbers and codes are compared")
         if name in ("is", "is_not"):
@@ -104,7 +111,8 @@ class TreeReader:
             if members is None:
                 tree.fail(f"unknown value set {tree[name]}")
             return FactTest(definition.id, argument, _SET_TESTS[name], members)
-        tree.fail(f"unknown test {name} for a code (known: is, is_not, in, not_in, in_value_set, not_in_value_set)")
+        known = "is, is_not, in, not_in, in_value_set, not_in_value_set"
+        raise GuidelineError(tree.where, f"unknown test {name} for a code (known: {known})")
 
     def _number_test(self, name: str, tree: strict_yaml.Mapping) -> Comparison:
         if name not in _NUMBER_TESTS:

@@ -43,9 +43,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
     return {fact: _definition(entry, regions, trees) for fact, entry in entries.items()}
 
 
-def _definition(
-    entry: strict_yaml.Mapping, regions: dict[str, str], trees: TreeReader | None
-) -> FactDefinition:
+def _definition(entry: strict_yaml.Mapping, regions: dict[str, str], trees: TreeReader | None) -> FactDefinition:
     """One definition; without `trees` its derivations are left out (the first pass, which only learns the names)."""
     unit = entry.get("unit")
     if unit is not None and unit not in UNITS:

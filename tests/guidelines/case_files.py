@@ -93,7 +93,7 @@ def consultation_cases() -> Iterator[ConsultationCase]:
 
 
 def months(text: str) -> float:
-    """"46 years" -> 552.0, "6 months 1 days" -> a little over 6."""
+    """ "46 years" -> 552.0, "6 months 1 days" -> a little over 6."""
     total = 0.0
     for number, unit in re.findall(r"(\d+) (years?|months?|days?)", text):
         total += int(number) * {"year": 12.0, "month": 1.0, "day": 1 / 31}[unit.rstrip("s")]

@@ -44,7 +44,9 @@ def test_criterion(case: CriterionCase, guidelines: Guidelines) -> None:
 @pytest.mark.parametrize("case", list(consultation_cases()), ids=str)
 def test_consultation(case: ConsultationCase, guidelines: Guidelines) -> None:
     expect = case.data["expect"]
-    reviews = [review_json(outcome) for outcome in review(consultation_of(case), guidelines) if outcome_is_review(outcome)]
+    reviews = [
+        review_json(outcome) for outcome in review(consultation_of(case), guidelines) if outcome_is_review(outcome)
+    ]
     if expect.get("reviewed") is False:
         assert not reviews
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Comparison
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not
 from cds_service.core.evaluate import Evaluation, Reading, Trace, Way, facts_named
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value, Why
 from cds_service.core.quantity import Range
@@ -29,8 +29,14 @@ DEFINITIONS = [
     FactDefinition("result", CODE, "", codes=("none", "normal", "abnormal")),
     FactDefinition("flag", BOOLEAN, "", defined_as=drop, named_whole="red_flag_any"),
     FactDefinition("ready", BOOLEAN, "", role=Role.PROCESS, defined_as=ready),
-    FactDefinition("documented", BOOLEAN, "", arguments={"exam": "", "both": ""}, implied_by={"exam": seen},
-                   met_when_answered={"both": ("drop", "weak")}),
+    FactDefinition(
+        "documented",
+        BOOLEAN,
+        "",
+        arguments={"exam": "", "both": ""},
+        implied_by={"exam": seen},
+        met_when_answered={"both": ("drop", "weak")},
+    ),
     FactDefinition("days", NUMBER, "", unit="days", silence=Silence.ASK, asked_as="weeks"),
 ]
 VOCABULARY = {definition.id: definition for definition in DEFINITIONS}
