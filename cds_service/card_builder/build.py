@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from cds_service.card_builder import wording
 from cds_service.card_builder.choice import Choice, Indicator, SilenceReason, choose
-from cds_service.card_builder.suggestions import Profile, Proposal, profile_named, proposals, suggestions_for
+from cds_service.card_builder.suggestions import Profile, Proposal, profile_named, proposals, subject, suggestions_for
 from cds_service.card_builder.templates import TOPIC_SYSTEM, CardTemplates, Kind, Template
 from cds_service.core.determination import Guideline, Review
 from cds_service.core.order import LeftAlone, NotRecognised, Study
@@ -117,7 +117,7 @@ class _Desk:
         review = plan.outcome
         others = [study for reference, study in self._ordered if reference != review.order.reference]
         proposed, drafted = proposals(review, plan.choice.kind, [*self._drafted, *others, *self._added])
-        target = proposed[0].study if proposed else next(iter(drafted), None)
+        target = subject(proposed, drafted, review)
         slots = wording.slots_of(review, template, self._words, target, drafted)
         summary = slots.summary(template)
         advice = (plan.choice.kind, summary, review.order.study.id, *sorted(a.because for a in review.alternatives))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from cds_service.card_builder.templates import Kind
+from cds_service.core.criterion import Outcome
 from cds_service.core.determination import Alternative, Determination, Ground, Review
 from cds_service.core.order import Study
 
@@ -15,7 +16,7 @@ ORDER_SIGN: Final = "order-sign"
 
 XRAY: Final = "XR"
 ULTRASOUND: Final = "US"
-_XRAY_FACTS: Final = ("plain_xray_available", "xray_result")
+XRAY_FACTS: Final = ("plain_xray_available", "xray_result")
 
 
 class Indicator(StrEnum):
@@ -109,9 +110,8 @@ def _not_supported(review: Review) -> Choice:
         return Choice(Kind.NOT_SUPPORTED, Indicator.WARNING)
     if all(_differs_in_contrast(review.order.study, study) for study in instead):
         return Choice(Kind.WRONG_CONTRAST, Indicator.INFO)
-    # The right reason with the wrong level or modality is advice; an exclusion of the technique is a warning.
-    advice = review.ground in {Ground.UNMET, Ground.SUPPORT}
-    return Choice(Kind.OTHER_STUDY, Indicator.INFO if advice else Indicator.WARNING)
+    # The right reason with the wrong level or modality is advice; what an exclusion says is a warning.
+    return Choice(Kind.OTHER_STUDY, Indicator.WARNING if _excluded(review) else Indicator.INFO)
 
 
 def _needs_information(review: Review, signing: bool) -> Choice:
@@ -124,7 +124,7 @@ def _needs_information(review: Review, signing: bool) -> Choice:
         return Choice(Kind.INDICATION_MISSING, asking)
     if _ultrasound_first(review):
         return Choice(Kind.INFANT_ULTRASOUND_FIRST, asking)
-    if _xray_first(review) and all(ref.startswith(_XRAY_FACTS) for ref in review.asks_for):
+    if _xray_first(review) and all(ref.startswith(XRAY_FACTS) for ref in review.asks_for):
         return Choice(Kind.XRAY_FIRST, asking)
     return Choice(Kind.NEEDS_INFORMATION, asking)
 
@@ -158,6 +158,13 @@ def _about_coding(review: Review) -> bool:
     coding = {criterion.id for criterion in criteria if criterion.kind == "coding"}
     reasons = {alternative.because for alternative in review.alternatives}
     return bool(reasons) and reasons <= coding
+
+
+def _excluded(review: Review) -> bool:
+    """Whether an exclusion decided, or named what to do instead."""
+    exclusions = {criterion.id for criterion in review.decided_by if criterion.outcome is Outcome.NOT_SUPPORTED}
+    by_exclusion = review.ground in {Ground.TECHNIQUE, Ground.PRESENTATION}
+    return by_exclusion or any(alternative.because in exclusions for alternative in review.alternatives)
 
 
 def _differs_in_contrast(ordered: Study, other: Study) -> bool:

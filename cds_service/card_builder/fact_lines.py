@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -10,13 +11,17 @@ from typing import Final
 from cds_service.card_builder import markdown
 from cds_service.card_builder.slots import capitalised
 from cds_service.card_builder.words import FactPhrase, Words
-from cds_service.core.criterion import Criterion, Test, fact_tests
+from cds_service.core.criterion import Comparison, Criterion, fact_tests
 from cds_service.core.determination import Evidence
 from cds_service.core.fact import Fact, Value
 from cds_service.core.quantity import Range
 
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T.*)?", re.DOTALL)
-_THRESHOLDS: Final = frozenset({Test.AT_LEAST, Test.MORE_THAN})
+# Ages are said once, at the head of the list, in completed months or years.
+AGES: Final = ("age_months", "age_years")
+INFANT_MONTHS: Final = 24
+
+_THRESHOLDS: Final = frozenset({Comparison.AT_LEAST, Comparison.MORE_THAN})
 
 
 def day(value: date, words: Words) -> str:
@@ -62,9 +67,28 @@ def thresholds(criteria: Iterable[Criterion]) -> dict[str, float]:
     limits: dict[str, float] = {}
     for criterion in criteria:
         for test in fact_tests(criterion.when) if criterion.when else ():
-            if test.test in _THRESHOLDS and isinstance(test.operand, float):
+            if test.comparison in _THRESHOLDS and isinstance(test.operand, float):
                 limits.setdefault(test.name, test.operand)
     return limits
+
+
+def age_text(evidence: Iterable[Evidence], words: Words) -> str:
+    """ "3 months" under 24 months, else "14 years"; "" when no age is on record."""
+    known = {item.ref: item.fact.value for item in evidence if item.ref in AGES}
+    months, years = (lower_bound(known.get(ref)) for ref in AGES)
+    if months is not None and months < INFANT_MONTHS:
+        completed = math.floor(months)
+        return with_unit(str(completed), completed, words.phrase(AGES[0]))
+    if years is None and months is not None:
+        years = months / 12
+    return with_unit(str(math.floor(years)), math.floor(years), words.phrase(AGES[1])) if years is not None else ""
+
+
+def lower_bound(value: Value | None) -> float | None:
+    """The number, the least of a range, None for what is not a number."""
+    if isinstance(value, Range):
+        return value.low
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def evidence_lines(
@@ -73,7 +97,7 @@ def evidence_lines(
     """One line of Markdown per fact that is worth showing; `until` gives the day on which a duration is reached."""
     for item in evidence:
         phrase = words.phrase(item.ref)
-        if phrase.shown and item.fact.known and item.fact.value is not None:
+        if phrase.shown and item.fact.known and item.fact.value is not None and item.ref not in AGES:
             yield _line(item, phrase, words, limits.get(item.ref), until.get(item.ref))
 
 

@@ -50,6 +50,8 @@ def longest_values(words: Words, studies: Iterable[Study]) -> dict[str, str]:
         "only_ask": ask,
         "unread": words.joined([*unread, words.tables["unread"]["other"]]),
         "already_drafted": _longest(labels),
+        "duplicate": _longest(labels),
+        "since_imaging": f"{amount} {age[1]}",
     }
 
 

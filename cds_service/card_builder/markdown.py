@@ -24,7 +24,7 @@ _LINKS: Final = (
     (re.compile(r"(?i)\b(javascript|data|vbscript|mailto|xmpp):"), r"\1 :"),
     (re.compile(r"@"), " at "),
 )
-_HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+_HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def plain(text: str) -> str:
@@ -59,5 +59,5 @@ def _visible(char: str) -> bool:
 
 def _escape_start(start: re.Match[str]) -> str:
     text = start[1]
-    # "1." would begin a numbered list; the entity of a zero-width joiner is not needed, an escaped dot is.
+    # "1." would begin a numbered list, and only its dot can be escaped.
     return f"{text}\\" if text[0].isdigit() else f"\\{text}"

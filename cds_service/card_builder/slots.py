@@ -57,3 +57,8 @@ class Pattern:
 
 def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def inline(label: str) -> str:
+    """A label in the middle of a sentence: "Thoracic spine x-ray" loses its capital, "MRI" and "CT" keep theirs."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label

@@ -9,7 +9,8 @@ from typing import Any, Final
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
-from cds_service.card_builder.choice import ULTRASOUND, XRAY
+from cds_service.card_builder.choice import ULTRASOUND, XRAY, XRAY_FACTS
+from cds_service.card_builder.slots import inline
 from cds_service.card_builder.templates import Kind, Template
 from cds_service.card_builder.words import Words
 from cds_service.core.determination import Ground, Review
@@ -17,6 +18,7 @@ from cds_service.core.errors import ConfigurationError
 from cds_service.core.order import ImagingOrder, Study
 
 MOST_SUGGESTIONS: Final = 3
+SPREAD: Final = frozenset({"entire_spine", "whole_body"})
 
 PAMA_RATING: Final = "http://fhir.org/argonaut/Extension/pama-rating"
 _PAMA_SYSTEM: Final = "http://fhir.org/argonaut/CodeSystem/pama-rating"
@@ -79,8 +81,30 @@ def proposals(review: Review, kind: Kind, others: Sequence[Study]) -> tuple[tupl
         else:
             # A plain x-ray is never taken away: the study that a red flag calls for comes beside it.
             proposed.append(Proposal(study, alternative.in_addition or review.ground is Ground.PLAIN_XRAY))
+    if any(ref.startswith(XRAY_FACTS) for ref in review.asks_for):
+        # Its result is what is asked for, and the card says that the film itself is on its way.
+        drafted += [film for film in others if film.modality == XRAY and set(film.regions) & set(review.order.regions)]
+    symptomatic = _symptomatic(review)
     proposed.sort(key=lambda proposal: not _is_subject(proposal, kind))
-    return tuple(proposed[:MOST_SUGGESTIONS]), tuple(drafted)
+    at_level = [proposal for proposal in proposed if symptomatic & set(proposal.study.regions)]
+    if at_level and SPREAD & set(review.order.regions):
+        proposed = at_level  # a study of the whole spine has no level of its own: the symptoms give it
+    return tuple(proposed[:MOST_SUGGESTIONS]), tuple(dict.fromkeys(drafted))
+
+
+def subject(proposed: Sequence[Proposal], drafted: Sequence[Study], review: Review) -> Study | None:
+    """The one study a card names in its summary: None when the levels proposed differ and none is symptomatic."""
+    studies = [proposal.study for proposal in proposed if not proposal.in_addition]
+    if len({study.regions for study in studies}) > 1 and not _symptomatic(review) & set(studies[0].regions):
+        return None
+    return proposed[0].study if proposed else next(iter(drafted), None)
+
+
+def _symptomatic(review: Review) -> set[str]:
+    """Regions with pain or an injury on record."""
+    recorded = [item.ref for item in review.evidence if item.fact.value is True]
+    symptoms = [ref for ref in recorded if ref.startswith(("spine_pain(", "spine_trauma(", "relevant_level("))]
+    return {ref.partition("(")[2].rstrip(")") for ref in symptoms}
 
 
 def _is_subject(proposal: Proposal, kind: Kind) -> bool:
@@ -140,24 +164,24 @@ def _for_study(
     if profile.updates_only:
         resource = _rated(resource)
     key = "update_region" if "bodySite" in prune(order.resource) and "bodySite" not in resource else "update"
-    description = words.patterns["actions"][key].must_fill(study=study.label)
+    description = words.patterns["actions"][key].must_fill(study=inline(study.label))
     return _label("change", study, words), [{"type": "update", "description": description, "resource": resource}]
 
 
 def _label(verb: str, study: Study, words: Words) -> str:
     patterns = words.patterns["suggestions"]
     if study.cpt is None:
-        return patterns[f"{verb}_uncoded"].must_fill(study=study.label)
-    return patterns[verb].must_fill(study=study.label, code=study.cpt)
+        return patterns[f"{verb}_uncoded"].must_fill(study=inline(study.label))
+    return patterns[verb].must_fill(study=inline(study.label), code=study.cpt)
 
 
 def _create(resource: dict[str, Any], study: Study, words: Words) -> dict[str, Any]:
-    description = words.patterns["actions"]["create"].must_fill(study=study.label)
+    description = words.patterns["actions"]["create"].must_fill(study=inline(study.label))
     return {"type": "create", "description": description, "resource": resource}
 
 
 def _delete(order: ImagingOrder, words: Words) -> dict[str, Any]:
-    description = words.patterns["actions"]["delete"].must_fill(ordered=order.study.label)
+    description = words.patterns["actions"]["delete"].must_fill(ordered=inline(order.study.label))
     return {"type": "delete", "description": description, "resourceId": order.reference}
 
 

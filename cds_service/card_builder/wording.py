@@ -5,25 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from cds_service.card_builder import markdown
-from cds_service.card_builder.fact_lines import chart_date, day, evidence_lines, number, thresholds, with_unit
+from cds_service.card_builder.fact_lines import (
+    age_text,
+    chart_date,
+    day,
+    evidence_lines,
+    lower_bound,
+    number,
+    thresholds,
+    with_unit,
+)
+from cds_service.card_builder.slots import capitalised, inline
 from cds_service.card_builder.templates import LONGEST_SUMMARY, Template
 from cds_service.card_builder.words import Words
-from cds_service.core.criterion import Criterion
+from cds_service.core.criterion import Criterion, Outcome
 from cds_service.core.determination import Evidence, Guideline, Review
 from cds_service.core.order import NotRecognised, Study
 from cds_service.core.quantity import Range
-from cds_service.core.truth import Truth
 
 # More lines than this are not read.
 MOST_FACTS: Final = 8
-MOST_CRITERIA: Final = 4
+MOST_CRITERIA: Final = 3
+MOST_UNLESS: Final = 5
 
 TREATMENT: Final = "conservative_treatment_weeks"
 ONSET: Final = "episode_onset_date"
-AGE: Final = "age_months"
+SINCE_IMAGING: Final = "months_since_prior_imaging"
+
+_CAME_OUT: Final = frozenset({Outcome.SUPPORTED, Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED, Outcome.REQUIRES})
 
 # A criterion's sentence may point into the notes of those who wrote the criteria; clinicians have no use for that.
 _NOTES_POINTER = re.compile(r"\s*\((?:see )?(?:resolutions? )?C-\d+(?:, C-\d+)*\)")
@@ -64,7 +77,8 @@ def slots_of(review: Review, template: Template, words: Words, target: Study | N
         if ref := _first_recorded(refs, review.evidence):
             slots.text[slot] = words.phrase(ref).statement
     slots.text["unread"] = _unread(review.not_read, words)
-    slots.text["already_drafted"] = words.joined([study.label for study in drafted])
+    slots.text["already_drafted"] = words.joined([inline(study.label) for study in drafted])
+    slots.text["duplicate"] = order.study.label if "duplicate" in review.beside else ""
     slots.blocks |= _lists(review, words)
     slots.blocks["beside"] = _beside(review, words)
     slots.blocks["citation"] = citation(review, words)
@@ -127,8 +141,8 @@ def _target(study: Study, words: Words) -> dict[str, str]:
     name = study.label.partition(",")[0].partition(" (")[0]
     contrast = words.phrase("requested_contrast").values or {}
     return {
-        "study": study.label,
-        "study_name": name,
+        "study": inline(study.label),
+        "study_name": inline(name),
         "code": study.cpt or "",
         "contrast": contrast.get(study.contrast, ""),
     }
@@ -137,25 +151,26 @@ def _target(study: Study, words: Words) -> dict[str, str]:
 def _durations(review: Review, words: Words) -> dict[str, str]:
     """Age, onset and how far the treatment has come, each only when it is on record."""
     facts = {item.ref: item.fact for item in review.evidence}
-    said: dict[str, str] = {}
-    if (age := facts.get(AGE)) and isinstance(age.value, int | float | Range) and not isinstance(age.value, bool):
-        said["age"] = with_unit(number(age.value, words), age.value, words.phrase(AGE))
+    said = {"age": age_text(review.evidence, words)}
     if (onset := facts.get(ONSET)) and onset.value is not None:
         said["onset"] = chart_date(str(onset.value), words)
-    elif began := next(
-        (f.since for ref, f in facts.items() if ref.startswith("plain_xray_available") and f.since), None
-    ):
-        said["onset"] = day(began, words)
-    if until := next((a.until for a in review.alternatives if a.study is None and a.until), None):
+    if until := _until(review):
         said["until"] = day(until, words)
+    since = next((fact.value for ref, fact in facts.items() if ref.startswith(SINCE_IMAGING)), None)
+    if isinstance(since, int | float | Range) and not isinstance(since, bool):
+        said["since_imaging"] = with_unit(number(since, words), since, words.phrase(SINCE_IMAGING))
     needed = thresholds(_criteria(review)).get(TREATMENT)
-    done = facts.get(TREATMENT)
-    if needed is not None and done and isinstance(done.value, int | float | Range) and not isinstance(done.value, bool):
-        low = done.value.low if isinstance(done.value, Range) else done.value
-        if low < needed:
-            said |= {"done": number(done.value, words), "needed": number(needed, words)}
-            said["needed_weeks"] = with_unit(counted(needed, words), needed, words.phrase(TREATMENT))
+    done = facts[TREATMENT].value if TREATMENT in facts else None
+    low = lower_bound(done)
+    if isinstance(done, int | float | Range) and needed is not None and low is not None and low < needed:
+        said |= {"done": number(done, words), "needed": number(needed, words)}
+        said["needed_weeks"] = with_unit(counted(needed, words), needed, words.phrase(TREATMENT))
     return said
+
+
+def _until(review: Review) -> date | None:
+    """The day from which the order could be supported, when waiting is all that it needs."""
+    return next((a.until for a in review.alternatives if a.study is None and a.until), None)
 
 
 def counted(value: float, words: Words) -> str:
@@ -182,34 +197,43 @@ def _first_recorded(refs: Iterable[str], evidence: Sequence[Evidence]) -> str | 
 def _lists(review: Review, words: Words) -> dict[str, str]:
     # Only of the treatment trial does "3 of 6" say more than the criterion itself.
     limits = {ref: limit for ref, limit in thresholds(_criteria(review)).items() if ref == TREATMENT}
-    until = next((a.until for a in review.alternatives if a.study is None and a.until), None)
-    reached = {TREATMENT: until} if until else {}
-    facts = list(evidence_lines(review.evidence, words, limits, reached))
+    until = _until(review)
+    facts = list(evidence_lines(review.evidence, words, limits, {TREATMENT: until} if until else {}))
+    if age := age_text(review.evidence, words):
+        reviewed = day(review.order.review_date, words)
+        facts.insert(0, capitalised(words.patterns["fact"]["age"].must_fill(date=reviewed, value=age)))
     if len(facts) > MOST_FACTS:
         more = len(facts) - (MOST_FACTS - 1)
         facts = [*facts[: MOST_FACTS - 1], words.patterns["fact"]["more"].must_fill(count=str(more))]
     asked = [words.phrase(ref) for ref in review.asks_for]
-    unless = dict.fromkeys(words.phrase(ref).statement for ref in review.unless)
+    unless = list(dict.fromkeys(words.phrase(ref).statement for ref in review.unless))
+    if len(unless) > MOST_UNLESS:
+        unless = [*unless[:MOST_UNLESS], words.tables["list"]["others"]]
     return {
         "criteria": markdown.bullets(_criterion_lines(review, words)),
         "facts": markdown.bullets(facts),
         "questions": markdown.bullets(markdown.escape(phrase.question) for phrase in asked),
         "not_checked": markdown.escape(words.joined([phrase.statement for phrase in asked])),
         "steps": markdown.bullets(map(_says, review.steps)),
-        "unless": markdown.escape(words.joined(list(unless))),
+        "unless": markdown.escape(words.joined(unless, "or")),
         "notes": markdown.bullets(map(_says, review.notes)),
     }
 
 
 def _criterion_lines(review: Review, words: Words) -> Iterator[str]:
-    """What decided, in the criteria's own sentences; how each came out when that is known."""
+    """What decided, in the criteria's own sentences, what names the alternatives first.
+
+    How it came out is said of what supports or requires; an exclusion or a pointer that decided simply holds.
+    """
     truths = {judged.criterion.id: judged.truth for judged in review.judged}
     steps = {criterion.id for criterion in review.steps}
+    named = {alternative.because for alternative in review.alternatives}
     shown = [criterion for criterion in review.decided_by if criterion.id not in steps]
-    for criterion in shown[:MOST_CRITERIA]:
-        truth: Truth | None = truths.get(criterion.id)
-        status = words.tables["status"].get(truth.value, "") if truth is not None else ""
-        yield f"{_says(criterion).rstrip('.')}: {status}" if status else _says(criterion)
+    for criterion in sorted(shown, key=lambda criterion: criterion.id not in named)[:MOST_CRITERIA]:
+        if criterion.id in truths and criterion.outcome in _CAME_OUT:
+            yield f"{_says(criterion).rstrip('.')}: {words.tables['status'][truths[criterion.id].value]}"
+        else:
+            yield _says(criterion)
 
 
 def _says(criterion: Criterion) -> str:
@@ -217,9 +241,10 @@ def _says(criterion: Criterion) -> str:
 
 
 def _criteria(review: Review) -> Iterator[Criterion]:
-    yield from review.decided_by
-    yield from review.steps
-    yield from (judged.criterion for judged in review.judged)
+    """Every criterion of the review, those that name an alternative first."""
+    named = {alternative.because for alternative in review.alternatives}
+    criteria = (*review.decided_by, *review.steps, *(judged.criterion for judged in review.judged))
+    yield from sorted(criteria, key=lambda criterion: criterion.id not in named)
 
 
 def _beside(review: Review, words: Words) -> str:

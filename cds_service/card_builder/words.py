@@ -14,7 +14,8 @@ from cds_service.guidelines import strict_yaml
 # What a slot may be called where, and the keys of each part of `words.yaml` with the slots of its texts.
 TEXT_SLOTS: Final = frozenset({
     "ordered", "ordered_kind", "study", "study_name", "code", "contrast", "onset", "until", "age", "done", "needed",
-    "needed_weeks", "count", "first_ask", "second_ask", "only_ask", "unread", "already_drafted",
+    "needed_weeks", "count", "first_ask", "second_ask", "only_ask", "unread", "already_drafted", "duplicate",
+    "since_imaging",
 })  # fmt: skip
 DETAIL_SLOTS: Final = TEXT_SLOTS | {
     "criteria", "facts", "questions", "not_checked", "steps", "unless", "beside", "unreadable", "notes", "citation",
@@ -22,8 +23,8 @@ DETAIL_SLOTS: Final = TEXT_SLOTS | {
 }  # fmt: skip
 _FACT_SLOTS: Final = frozenset({"statement", "date", "value", "since", "text", "limit", "until", "place", "count"})
 _FACT_KEYS: Final = (
-    "present", "present_on", "absent", "absent_on", "value", "value_on", "value_since", "reached", "place", "more",
-    "no_words",
+    "present", "present_on", "absent", "absent_on", "value", "value_on", "value_since", "reached", "place", "age",
+    "more", "no_words",
 )  # fmt: skip
 _PATTERNS: Final[dict[str, tuple[Sequence[str], frozenset[str]]]] = {
     "number": (("at_least", "range", "of"), frozenset({"low", "high", "value", "limit"})),
@@ -33,7 +34,7 @@ _PATTERNS: Final[dict[str, tuple[Sequence[str], frozenset[str]]]] = {
     "actions": (("update", "update_region", "create", "delete"), frozenset({"study", "ordered"})),
 }
 _TABLES: Final[dict[str, Sequence[str]]] = {
-    "list": ("between", "last"),
+    "list": ("between", "last", "or", "others"),
     "status": ("met", "not_met", "unknown"),
     "beside": ("mri_contraindicated", "duplicate", "recent_study", "coding", "foreign"),
 }
@@ -78,12 +79,12 @@ class Words:
             return FactPhrase(nameless, f"{nameless} ({ref})", shown=False)
         return found
 
-    def joined(self, items: Sequence[str]) -> str:
-        """ "a, b and c"; "" for no items."""
+    def joined(self, items: Sequence[str], last: str = "last") -> str:
+        """ "a, b and c", or with `last="or"` "a, b or c"; "" for no items."""
         if len(items) < 2:
             return "".join(items)
         table = self.tables["list"]
-        return table["between"].join(items[:-1]) + table["last"] + items[-1]
+        return table["between"].join(items[:-1]) + table[last] + items[-1]
 
 
 def load_words(folder: Path) -> Words:
