@@ -15,7 +15,7 @@ from cds_service.store.rows import Feedback
 ACCEPTED: Final = "accepted"
 OVERRIDDEN: Final = "overridden"
 
-_TIMESTAMP: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$"
+_TIMESTAMP: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})\Z"
 _SHORT: Final[dict[str, Any]] = {"type": ["string", "null"], "maxLength": 2000}
 _REASON: Final[dict[str, Any]] = {"type": ["object", "null"], "properties": {"code": _SHORT, "system": _SHORT}}
 

@@ -28,12 +28,6 @@ class FhirServers:
         return any(_covers(_split(base), asked) for base in self.base_urls)
 
 
-def same_origin(one: str, other: str) -> bool:
-    """Whether both are absolute http(s) URLs of one scheme, host and port."""
-    first, second = _split(one), _split(other)
-    return first is not None and second is not None and _origin(first) == _origin(second)
-
-
 def _split(url: str) -> SplitResult | None:
     """None for anything but a plain absolute http(s) URL: no user name, query, fragment trick or stray character."""
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:

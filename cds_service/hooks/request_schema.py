@@ -14,10 +14,11 @@ ORDER_SELECT: Final = "order-select"
 ORDER_SIGN: Final = "order-sign"
 
 # No length limit of 64 on ids: some record systems send close to 200 characters. The characters are those that need
-# no escaping in a URL path, so that an id can never become a query or another path.
-BARE_ID: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,512}$"
-UUID: Final = r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
-USER: Final = r"^(https?://.+/)?[A-Z][A-Za-z]+/[^/\s]+$"
+# no escaping in a URL path, so that an id can never become a query or another path. The patterns end with "\Z", for
+# "$" lets a line break through.
+BARE_ID: Final = r"^(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,512}\Z"
+UUID: Final = r"^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\Z"
+USER: Final = r"^(https?://.+/)?[A-Z][A-Za-z]+/[^/\s]+\Z"
 
 _ID = {"type": "string", "pattern": BARE_ID, "description": "an id without resource type, such as 'p1'"}
 

@@ -20,6 +20,9 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 # How long a writer waits for another process to finish its commit, in milliseconds.
 BUSY_TIMEOUT: Final = 5000
 
+# An execution option of ours: a look at the database that must not wait for whoever writes.
+READ_ONLY: Final = "read_only"
+
 
 def open_database(url: str) -> Engine:
     """An engine for `url`; the folder of a SQLite file is made. Raises ConfigurationError for a URL that is none."""
@@ -60,7 +63,7 @@ def migrate(engine: Engine) -> None:
 def up_to_date(engine: Engine) -> bool:
     """Whether the schema is the one this version writes to. False also when the database cannot be reached."""
     try:
-        with engine.connect() as connection:
+        with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
             found = MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError:
         return False
@@ -91,4 +94,5 @@ def _durable(connection: Any, _record: object) -> None:
 
 def _begin_immediately(connection: Connection) -> None:
     """A transaction that starts as a reader cannot become a writer while another one writes."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not connection.get_execution_options().get(READ_ONLY):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
