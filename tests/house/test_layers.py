@@ -24,7 +24,6 @@ LAYERS = {
     "batch": 5,
     "hooks": 6,
     "config": 7,
-    "desk": 7,  # puts a process together: guidelines, cards, chart reader, clock
     "web": 7,
     "cli": 7,
 }
@@ -36,6 +35,7 @@ KEPT_TO = {
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "requests": {"fhir", "web", "cli"},
+    "urllib3": {"fhir", "web"},
     "click": {"cli"},
     "jwt": {"web"},
     "yaml": {"guidelines", "card_builder", "web"},  # web: the head of a synthetic patient's story
