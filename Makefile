@@ -42,7 +42,7 @@ golden: $(DEV) ## rewrite the approved responses in cards/examples and show what
 	@git --no-pager diff --stat -- cards/examples
 
 docs: $(DEV) ## rewrite the generated reference in docs/generated
-	$(BIN)/cds-service docs
+	$(BIN)/python docs/generate.py
 	@git --no-pager diff --stat -- docs
 
 bench: $(DEV) ## measure this machine: latency, throughput and CPU per request

@@ -1,0 +1,166 @@
+"""Writes docs/generated/ from the guideline data, the settings and the command line: `make docs`.
+
+The files are committed, so that they can be read without running anything; `tests/house/test_docs.py` fails when they
+fall behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import click
+
+from cds_service import cli, config
+from cds_service.core.criterion import Criterion, Population
+from cds_service.core.vocabulary import FactDefinition, FactType, Silence
+from cds_service.guidelines.load import Guidelines, load
+
+FOLDER = Path(__file__).parent / "generated"
+HEAD = "<!-- Written by docs/generate.py; change the source and run `make docs`. -->\n\n"
+
+SILENCE = {
+    Silence.ABSENT: "absent",
+    Silence.ASK: "asked for",
+    Silence.ASK_WITH: "asked for once its companion is met",
+}
+
+
+def pages() -> dict[str, str]:
+    """File name -> text of every generated page."""
+    guidelines = load()
+    return {
+        "criteria.md": HEAD + "\n".join(criteria_page(guidelines)) + "\n",
+        "facts.md": HEAD + "\n".join(facts_page(guidelines)) + "\n",
+        "studies.md": HEAD + "\n".join(studies_page(guidelines)) + "\n",
+        "settings.md": HEAD + "\n".join(settings_page()) + "\n",
+        "command-line.md": HEAD + "\n".join(commands_page()) + "\n",
+    }
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    heads = list(columns)
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ").strip() for cell in row) + " |"
+
+
+def criteria_page(guidelines: Guidelines) -> Iterator[str]:
+    yield "# Criteria\n"
+    yield (
+        "Every criterion by document and section, in our own sentences. "
+        "They have not been clinically approved and are for information only."
+    )
+    for document in guidelines.documents.values():
+        guideline = document.guideline
+        since = f", in force from {document.first}" if document.first else ""
+        yield f"\n## {guideline.title} ({guideline.version}{since})\n\nDocument id `{guideline.id}`."
+        for section in guidelines.sections.values():
+            if section.document == guideline.id:
+                yield f"\n### {section.id} {section.title}\n"
+                yield from table(("Criterion", "Says", "When met", "For"), map(criterion_row, section.criteria))
+
+
+def criterion_row(criterion: Criterion) -> tuple[str, str, str, str]:
+    follows = criterion.outcome.replace("_", " ") if criterion.outcome else criterion.kind
+    return f"`{criterion.id}`", criterion.says, follows, ages(criterion.population)
+
+
+def ages(population: Population) -> str:
+    """The bounds in words: "18 years and older", "older than 6 months", ..."""
+    parts = []
+    if population.min_months is not None:
+        parts.append(f"{age(population.min_months)} and older")
+    if population.over_months is not None:
+        parts.append(f"older than {age(population.over_months)}")
+    if population.max_months is not None:
+        parts.append(f"through {age(population.max_months)}")
+    if population.under_months is not None:
+        parts.append(f"under {age(population.under_months)}")
+    return ", ".join(parts) or "any age"
+
+
+def age(months: float) -> str:
+    return f"{months / 12:g} years" if months % 12 == 0 and months > 24 else f"{months:g} months"
+
+
+def facts_page(guidelines: Guidelines) -> Iterator[str]:
+    yield "# Facts\n"
+    yield (
+        "What criteria may speak of. Any of them can be stated in structured documentation under its id "
+        "(`linkId`, or a code in `urn:spine-imaging-review:fact`), with the argument in brackets where it has one. "
+        "*Undocumented* is how criteria that support read silence; exclusions read it as unknown unless stated "
+        "(decision 0005)."
+    )
+    yield ""
+    columns = ("Fact", "Type", "Means", "Undocumented", "Arguments")
+    yield from table(columns, map(fact_row, sorted(guidelines.vocabulary.values(), key=lambda fact: fact.id)))
+
+
+def fact_row(fact: FactDefinition) -> tuple[str, str, str, str, str]:
+    kind = {FactType.NUMBER: f"number of {fact.unit}", FactType.BOOLEAN: "yes or no"}.get(fact.type, str(fact.type))
+    if fact.codes:
+        kind = "one of " + ", ".join(f"`{code}`" for code in fact.codes)
+    silence = "derived" if fact.defined_as is not None else SILENCE[fact.silence]
+    if fact.denied_by_silence:
+        silence += "; no for exclusions too"
+    return f"`{fact.id}`", kind, fact.means, silence, ", ".join(f"`{argument}`" for argument in fact.arguments)
+
+
+def studies_page(guidelines: Guidelines) -> Iterator[str]:
+    yield "# Studies\n"
+    yield "What an order can be recognised as, by code and system. Labels are our own."
+    yield ""
+    rows = (
+        (f"`{study.id}`", study.label, ", ".join(f"{code.code} ({system_name(code.system)})" for code in study.codes))
+        for study in sorted(guidelines.studies.studies.values(), key=lambda study: study.id)
+    )
+    yield from table(("Study", "Label", "Codes"), rows)
+
+
+def system_name(uri: str) -> str:
+    known = {
+        "http://www.ama-assn.org/go/cpt": "CPT",
+        "http://loinc.org": "LOINC",
+        "http://snomed.info/sct": "SNOMED CT",
+    }
+    return known.get(uri, uri.rpartition("/")[2])
+
+
+def settings_page() -> Iterator[str]:
+    yield "# Settings\n"
+    yield (
+        f"From a TOML file named by `{config.CONFIG_FILE}`, then from variables. Lists are separated by commas in "
+        "variables. What they mean stands in `cds_service/config.py`, which also checks them together."
+    )
+    yield ""
+    rows = []
+    for setting in fields(config.Settings):
+        default = "" if setting.default is MISSING or setting.default in ("", (), None) else str(setting.default)
+        rows.append(
+            (f"`{setting.name}`", f"`{config.PREFIX}{setting.name.upper()}`", f"`{default}`" if default else "")
+        )
+    yield from table(("Setting", "Variable", "Default"), rows)
+
+
+def commands_page() -> Iterator[str]:
+    yield "# Command line\n"
+    for name, command in sorted(cli.main.commands.items()):
+        with click.Context(command, info_name=f"cds-service {name}", terminal_width=100) as context:
+            yield f"## {name}\n\n```\n{command.get_help(context)}\n```\n"
+
+
+def write() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    wanted = pages()
+    for path in FOLDER.glob("*.md"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
