@@ -8,7 +8,7 @@ from typing import Final
 
 from cds_service.core.order import Study
 from cds_service.fhir.codes import CPT
-from cds_service.fhir.regions import SPINAL
+from cds_service.fhir.regions import SACRUM, SPINAL
 from cds_service.guidelines.studies import FROM_BODY_SITE, CodeEntry, GenericCode, StudyCatalogue
 from cds_service.orders.wording import contrast_in, labels_in, levels_in
 
@@ -313,8 +313,9 @@ def meet(one: Iterable[str], other: Iterable[str]) -> bool:
 
 
 def _levels(regions: Iterable[str]) -> frozenset[str]:
+    """Regions with the entire spine taken apart, down to the sacrum: that is where an infant's dimple is."""
     found = frozenset(regions)
-    return found | SPINAL if "entire_spine" in found else found
+    return found | SPINAL | SACRUM if "entire_spine" in found else found
 
 
 def in_order(regions: Iterable[str]) -> tuple[str, ...]:

@@ -145,16 +145,20 @@ def _billed(
 ) -> list[Choice | Doubt]:
     """What each billing option means together with the generic codes, alike ones once."""
     found: dict[str, Choice | Doubt] = {}
-    for extension in mappings(concept.get("extension")):
-        if extension.get("url") != BILLING_OPTIONS:
-            continue
-        for key in (*codings(extension.get("valueCodeableConcept")), *codings(extension.get("valueCoding"))):
-            if catalogue.coded(*key):
-                meaning = choose((*codes, key), says, catalogue)
-                if meaning is not None:
-                    found[meaning.study.id if isinstance(meaning, Choice) else meaning.because] = meaning
+    for key in _billing_options(concept):
+        meaning = choose((*codes, key), says, catalogue) if catalogue.coded(*key) else None
+        if meaning is not None:
+            found[meaning.study.id if isinstance(meaning, Choice) else meaning.because] = meaning
     fitting: list[Choice | Doubt] = [meaning for meaning in found.values() if isinstance(meaning, Choice)]
     return fitting or list(found.values())
+
+
+def _billing_options(concept: Resource) -> Iterator[tuple[str, str]]:
+    """The codes of the billing options of Da Vinci CRD: one CodeableConcept an extension, the extension repeated."""
+    for extension in mappings(concept.get("extension")):
+        if extension.get("url") == BILLING_OPTIONS:
+            yield from codings(extension.get("valueCodeableConcept"))
+            yield from codings(extension.get("valueCoding"))
 
 
 def _beside_code(resource: Resource) -> OrderSays:
@@ -184,7 +188,8 @@ def _without_system(resource: Resource, catalogue: StudyCatalogue) -> str | None
 def _flags(resource: Resource, choice: Choice, catalogue: StudyCatalogue) -> frozenset[str]:
     """Special attributes that codes state: the code of the study, or a coded order detail. Never words."""
     found = {_STUDY_FLAGS[study] for study in choice.named if study in _STUDY_FLAGS}
-    if choice.code in _UNLISTED:
+    concept = mapping(resource.get("code"))
+    if any(system == CPT and code in _UNLISTED for system, code in (*codings(concept), *_billing_options(concept))):
         found.add("unlisted_code")
     for system, code in codings(resource.get("orderDetail")):
         if system in (FACT, FACT_VALUE):
