@@ -34,7 +34,8 @@ WRITTEN = [path for path in source_tree.files() if path != "LICENSE" and source_
 
 @pytest.mark.parametrize("path", PYTHON)
 def test_a_module_can_be_read_in_one_sitting(path: str) -> None:
-    assert source_tree.text(path).count("\n") <= LONG_MODULES.get(path, LONGEST_MODULE)
+    lines = source_tree.text(path).count("\n")
+    assert lines <= LONG_MODULES.get(path, LONGEST_MODULE)
 
 
 def lengths(path: str) -> dict[str, int]:
