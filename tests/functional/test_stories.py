@@ -1,0 +1,133 @@
+"""Every synthetic patient, sent as the committed request to the running demo: the story's determination and card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from cds_service.resources import fixtures_dir
+from cds_service.web.demo.hook_requests import HOOKS, request_path
+from cds_service.web.demo.stories import Expected, Story, load_stories
+from tests.functional.demo_server import running_demo
+
+FIXTURES = fixtures_dir()
+REVIEWS = "org.spine-imaging-cds.reviews"
+LEVELS = ("critical", "warning", "info")
+
+STORIES = load_stories(FIXTURES)
+each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
+each_hook = pytest.mark.parametrize("hook", HOOKS)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as address:
+        yield address
+
+
+def ask(demo: str, story: Story, hook: str, **changed: Any) -> dict[str, Any]:
+    """The service's answer to the committed request, with some members changed or (None) left out."""
+    body = {**json.loads(request_path(FIXTURES, story.slug, hook).read_text()), **changed}
+    body = {name: value for name, value in body.items() if value is not None}
+    answer = requests.post(f"{demo}/cds-services/spine-imaging-{hook}", json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    read: dict[str, Any] = answer.json()
+    return read
+
+
+def reviews_of(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {review["order"]: review for review in answer.get("extension", {}).get(REVIEWS, [])}
+
+
+def check_review(review: dict[str, Any] | None, expected: Expected) -> None:
+    if expected.determination == "none":
+        assert review is None
+        return
+    assert review is not None
+    assert review["determination"] == expected.determination
+    if expected.sections:
+        assert set(expected.sections) & set(review["sections"])
+    if expected.asks is not None:
+        assert sorted(review.get("asks_for", ())) == sorted(expected.asks)
+    offered = [alternative["code"] for alternative in review.get("alternatives", ()) if "code" in alternative]
+    if expected.alternatives is not None:
+        assert bool(set(expected.alternatives) & set(offered)) is bool(expected.alternatives)
+    if expected.until:
+        assert expected.until in [alternative.get("until") for alternative in review["alternatives"]]
+
+
+@each_story
+@each_hook
+def test_the_story_comes_true(demo: str, story: Story, hook: str) -> None:
+    answer = ask(demo, story, hook, fhirServer=f"{demo}/fhir")
+    reviews = reviews_of(answer)
+    for expected in story.expected:
+        check_review(reviews.get(expected.order), expected)
+    shown = [card["indicator"] for card in answer["cards"]]
+    wanted = [expected.card[hook] for expected in story.expected if expected.card[hook] != "none"]
+    assert sorted(shown, key=LEVELS.index) == sorted(wanted, key=LEVELS.index)
+
+
+@each_story
+@each_hook
+def test_prefetch_alone_gives_the_same_review(demo: str, story: Story, hook: str) -> None:
+    """A request file says everything that decides: it can be posted to any instance, with or without a FHIR server."""
+    with_server = ask(demo, story, hook, fhirServer=f"{demo}/fhir")
+    alone = ask(demo, story, hook, fhirServer=None)
+    for order, review in reviews_of(with_server).items():
+        assert reviews_of(alone)[order]["determination"] == review["determination"]
+    assert [card["summary"] for card in alone["cards"]] == [card["summary"] for card in with_server["cards"]]
+
+
+# A story about prefetch that failed says nothing about the server behind it.
+@pytest.mark.parametrize("story", [story for story in STORIES if not story.unreadable], ids=lambda story: story.slug)
+def test_an_ehr_without_prefetch_gets_the_same_review(demo: str, story: Story) -> None:
+    """The embedded FHIR server gives the service the same chart."""
+    filled = ask(demo, story, "order-sign", fhirServer=f"{demo}/fhir")
+    fetched = ask(demo, story, "order-sign", fhirServer=f"{demo}/fhir", prefetch=None)
+    assert reviews_of(fetched) == reviews_of(filled)
+    assert [card["summary"] for card in fetched["cards"]] == [card["summary"] for card in filled["cards"]]
+
+
+@each_story
+def test_sources_can_be_read_from_the_record_system(demo: str, story: Story) -> None:
+    reviews = reviews_of(ask(demo, story, "order-sign", fhirServer=f"{demo}/fhir")).values()
+    sources = {
+        source for review in reviews for each in review.get("evidence", ()) for source in each.get("sources", ())
+    }
+    for source in sources:
+        assert requests.get(f"{demo}/fhir/{source}", timeout=10).status_code == 200, source
+
+
+def test_a_browser_on_another_origin_may_write_to_the_record_system(demo: str) -> None:
+    """The CRD request generator carries out an update as PUT, from a page of its own."""
+    asked = {
+        "Origin": "http://127.0.0.1:3000",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type,prefer",
+    }
+    answer = requests.options(f"{demo}/fhir/ServiceRequest/some-order", headers=asked, timeout=10)
+    assert answer.status_code == 204
+    assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
+    assert "prefer" in answer.headers["Access-Control-Allow-Headers"].lower()
+
+
+def test_demo_parts_are_not_in_production(tmp_path: Any) -> None:
+    from flask import Flask
+
+    from cds_service.config import Mode, Settings
+    from cds_service.core.errors import ConfigurationError
+    from cds_service.web import demo as demo_parts
+
+    settings = Settings(
+        mode=Mode.PRODUCTION,
+        fhir_servers=("https://ehr.example/fhir",),
+        allowed_issuers=("https://ehr.example",),
+        public_base_url="https://cds.example",
+    )
+    with pytest.raises(ConfigurationError, match="demo mode only"):
+        demo_parts.register(Flask(__name__), settings)
