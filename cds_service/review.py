@@ -12,7 +12,6 @@ from typing import Any
 
 from cds_service.core.consider import Consideration
 from cds_service.core.determination import Determination, Ground, Guideline, Review
-from cds_service.core.evaluate import facts_named
 from cds_service.core.fact import Fact, Why
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Recognition
 from cds_service.facts.chart import Chart
@@ -72,6 +71,7 @@ def review_order(
         read=read,
         vocabulary=guidelines.vocabulary,
         plan_of=guidelines.plan,
+        order_bound=guidelines.order_bound,
         catalogue=guidelines.studies,
         indications=guidelines.indications,
         studies=guidelines.studies.studies,
@@ -126,9 +126,7 @@ def resource_types(consultation: Consultation, guidelines: Guidelines) -> frozen
         name
         for order in orders
         if isinstance(order, ImagingOrder) and order.reference in consultation.in_scope
-        for criterion in guidelines.plan(order.study, order.review_date).criteria()
-        if criterion.when is not None
-        for name in facts_named(criterion.when, guidelines.vocabulary)
+        for name in guidelines.facts_for(order.study, order.review_date)
     }
     return frozenset(resource_type for name in names for resource_type in reads_of(name))
 

@@ -11,10 +11,10 @@ from cds_service.core.criterion import REQUESTED_REGION, AnyOf, Criterion, FactT
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
 from cds_service.core.escapes import RED_FLAG_ANY, RELEVANT_LEVEL, escapes
 from cds_service.core.evaluate import Evaluation, Reading, Trace
-from cds_service.core.fact import NOT_DOCUMENTED, Fact
+from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value
 from cds_service.core.judge import Circumstances, Judge, Verdict
 from cds_service.core.order import ImagingOrder, Study
-from cds_service.core.plan import GENERAL, MRI_CONTRAINDICATED, Plan
+from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Plan, Stage
 from cds_service.core.truth import MET, NOT_MET
 from cds_service.core.vocabulary import Role, Vocabulary
 
@@ -25,7 +25,6 @@ CONTRASTS = ("without", "with", "without_and_with")
 REQUESTED_CONTRAST = "requested_contrast"
 XRAY, MRI, CT = "XR", "MR", "CT"
 AGE = "age_months"
-ADULT_MONTHS = 216  # the boundary between the adult and the pediatric documents, which every order crosses
 
 
 class Consideration:
@@ -41,7 +40,8 @@ class Consideration:
         *,
         read: Callable[[str], Fact],
         vocabulary: Vocabulary,
-        plan_of: Callable[[Study, date], Plan],
+        plan_of: Callable[[Study, date, Stage], Plan],
+        order_bound: frozenset[str],
         catalogue: Catalogue,
         indications: Iterable[str],
         studies: Mapping[str, Study],
@@ -51,12 +51,14 @@ class Consideration:
         self._read = read
         self._vocabulary = vocabulary
         self._plan_of = plan_of
+        self._order_bound = order_bound
         self._catalogue = catalogue
         self._indications = tuple(indications)
         self._studies = studies
         self._drafted = drafted
         self._judges: dict[str, Judge] = {}
         self._verdicts: dict[str, Verdict] = {}
+        self._stage = stage_of(read(AGE).value)
         self.judge = self.judge_of(order.study)
 
     def review(self) -> Review:
@@ -85,7 +87,7 @@ class Consideration:
         judge = self._judges.get(study.id)
         if judge is None:
             judge = self._judges[study.id] = Judge(
-                self._plan_of(study, self.order.review_date),
+                self._plan_of(study, self.order.review_date, self._stage),
                 self._evaluation(study),
                 Circumstances(
                     has_reason=self.order.has_reason,
@@ -115,7 +117,9 @@ class Consideration:
                 return NOT_DOCUMENTED
             return self._read(ref)
 
-        return Evaluation(self._vocabulary, read, regions)
+        if ordered:
+            return Evaluation(self._vocabulary, read, regions)
+        return self.judge.evaluation.beside(read, regions, self._order_bound)
 
     def _regions(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The regions a study stands for. A study of many levels stands for the symptomatic ones."""
@@ -272,6 +276,12 @@ class Consideration:
             and judge.holds(hint) is MET
             and (hint.note_card or hint.kind == GENERAL or hint.when is None or judge.evaluation.touches(hint.when))
         )
+
+
+def stage_of(months: Value | None) -> Stage:
+    if isinstance(months, bool) or not isinstance(months, int | float):
+        return Stage.ANY
+    return Stage.ADULT if months >= ADULT_MONTHS else Stage.CHILD
 
 
 def is_age_bound(criterion: Criterion) -> bool:

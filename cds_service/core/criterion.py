@@ -1,10 +1,16 @@
-"""Criteria as frozen trees: a criterion is one testable statement of a guideline, a section holds them in print order."""
+"""Criteria as frozen trees: a criterion is one testable statement of a guideline, a section holds them in print order.
+
+Trees are made once, at start-up, and compared by identity: a request then judges each of them with a few look-ups.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
+
+from cds_service.core.truth import Truth, all_of, any_of, at_least, negate
 
 REQUESTED_REGION = "requested_region"
 
@@ -23,7 +29,15 @@ class Comparison(StrEnum):
     LESS_THAN = "less_than"
 
 
-@dataclass(frozen=True, slots=True)
+class View(Protocol):
+    """What a tree is judged against: the tests whose truth is known, and a way to judge one more."""
+
+    known: dict[FactTest, Truth]
+
+    def judge(self, test: FactTest) -> Truth: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FactTest:
     """One fact against one operand: a number in the fact's unit, a code, or a hashable set of codes.
 
@@ -34,6 +48,10 @@ class FactTest:
     argument: str | None = None
     comparison: Comparison = Comparison.MET
     operand: float | str | Container[str] | None = None
+
+    def truth(self, view: View) -> Truth:
+        known = view.known.get(self)
+        return view.judge(self) if known is None else known
 
     def refs(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The fact ids this test reads for an order of these regions, arguments filled in."""
@@ -48,25 +66,37 @@ class FactTest:
         return self.fact if self.argument is None else f"{self.fact}({self.argument})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AllOf:
     parts: tuple[Node, ...]
 
+    def truth(self, view: View) -> Truth:
+        return all_of(part.truth(view) for part in self.parts)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AnyOf:
     parts: tuple[Node, ...]
 
+    def truth(self, view: View) -> Truth:
+        return any_of(part.truth(view) for part in self.parts)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Not:
     part: Node
 
+    def truth(self, view: View) -> Truth:
+        return negate(self.part.truth(view))
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AtLeast:
     count: int
     parts: tuple[Node, ...]
+
+    def truth(self, view: View) -> Truth:
+        return at_least(self.count, [part.truth(view) for part in self.parts])
 
 
 Node = FactTest | AllOf | AnyOf | Not | AtLeast
@@ -147,9 +177,12 @@ class Citation:
     section: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Criterion:
-    """One testable statement. `studies` are study keys (`Study.keys`); empty means any study."""
+    """One testable statement. `studies` are study keys (`Study.keys`); empty means any study.
+
+    `ages` are the tests on age that `population` stands for.
+    """
 
     id: str
     says: str
@@ -159,6 +192,7 @@ class Criterion:
     when: Node | None
     studies: frozenset[str]
     population: Population
+    ages: tuple[FactTest, ...] = ()
     enforce: Enforce | None = None
     red_flag: bool = False
     about_technique: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cds_service.core.criterion import FactTest, Node
+from cds_service.core.criterion import Criterion, FactTest, Node
 from cds_service.core.determination import Determination, Ground
 from cds_service.core.judge import Judge, Verdict
 from cds_service.core.truth import MET, NOT_MET, Truth
@@ -42,7 +42,7 @@ def _red_flag_would_help(judge: Judge) -> bool:
     """A red flag could still support the study, or send a child to urgent review."""
     if judge.evaluation.truth(RED_FLAG_ANY) is MET:
         return False
-    helped = [path.criterion for path in judge.plan.red_flags]
+    helped: list[Criterion] = [path.criterion for path in judge.plan.red_flags]
     helped += [pointer for pointer in judge.plan.pointers if pointer.only_if_uncovered]
     return any(judge.fits(criterion) is not NOT_MET for criterion in helped)
 

@@ -8,7 +8,17 @@ from enum import StrEnum
 from itertools import product
 
 from cds_service.core import quantity, truth
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not, fact_tests
+from cds_service.core.criterion import (
+    REQUESTED_REGION,
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Comparison,
+    FactTest,
+    Node,
+    Not,
+    fact_tests,
+)
 from cds_service.core.fact import Fact, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
@@ -17,7 +27,7 @@ from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabular
 # More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
 MOST_WAYS = 48
 
-NEGATIVE_TESTS = frozenset({Comparison.IS_NOT, Comparison.NOT_IN})
+NEGATIVE = frozenset({Comparison.IS_NOT, Comparison.NOT_IN})
 
 
 class Reading(StrEnum):
@@ -59,6 +69,21 @@ class Way:
 SETTLED = (Way(),)
 
 
+class ReadingView:
+    """The truths found so far under one reading of silence."""
+
+    __slots__ = ("_evaluation", "_reading", "known")
+
+    def __init__(self, evaluation: Evaluation, reading: Reading, known: dict[FactTest, Truth]) -> None:
+        self._evaluation = evaluation
+        self._reading = reading
+        self.known = known
+
+    def judge(self, test: FactTest) -> Truth:
+        found = self.known[test] = self._evaluation.truth_of_test(test, self._reading)
+        return found
+
+
 class Evaluation:
     """One order's view of the facts. Each fact is read once, each test judged once.
 
@@ -66,14 +91,22 @@ class Evaluation:
     `regions` are the order's own, in the words of the guidelines.
     """
 
-    __slots__ = ("_facts", "_read", "_tests", "regions", "vocabulary")
+    __slots__ = ("_exclusion", "_facts", "_read", "_support", "regions", "vocabulary")
 
     def __init__(self, vocabulary: Vocabulary, read: Callable[[str], Fact], regions: tuple[str, ...]) -> None:
         self.vocabulary = vocabulary
         self.regions = regions
         self._read = read
         self._facts: dict[str, Fact] = {}
-        self._tests: dict[tuple[FactTest, Reading], Truth] = {}
+        self._support = ReadingView(self, Reading.SUPPORT, {})
+        self._exclusion = ReadingView(self, Reading.EXCLUSION, {})
+
+    def beside(self, read: Callable[[str], Fact], regions: tuple[str, ...], order_bound: frozenset[str]) -> Evaluation:
+        """The view of another study for the same patient: what does not depend on the order is not judged again."""
+        other = Evaluation(self.vocabulary, read, regions)
+        for mine, its in ((self._support, other._support), (self._exclusion, other._exclusion)):
+            its.known = {test: found for test, found in mine.known.items() if not is_bound(test, order_bound)}
+        return other
 
     def fact(self, ref: str) -> Fact:
         found = self._facts.get(ref)
@@ -82,23 +115,14 @@ class Evaluation:
         return found
 
     def truth(self, node: Node, reading: Reading = Reading.SUPPORT) -> Truth:
-        match node:
-            case FactTest():
-                key = (node, reading)
-                known = self._tests.get(key)
-                if known is None:
-                    known = self._tests[key] = truth.any_of(
-                        self._truth_of(node, ref, reading) for ref in node.refs(self.regions)
-                    )
-                return known
-            case AllOf(parts):
-                return truth.all_of(self.truth(part, reading) for part in parts)
-            case AnyOf(parts):
-                return truth.any_of(self.truth(part, reading) for part in parts)
-            case Not(part):
-                return truth.negate(self.truth(part, reading))
-            case AtLeast(count, parts):
-                return truth.at_least(count, [self.truth(part, reading) for part in parts])
+        return node.truth(self._support if reading is Reading.SUPPORT else self._exclusion)
+
+    def truth_of_test(self, test: FactTest, reading: Reading) -> Truth:
+        """Judges one test. Callers want `truth`, which remembers."""
+        refs = test.refs(self.regions)
+        if len(refs) == 1:
+            return self._truth_of(test, refs[0], reading)
+        return truth.any_of(self._truth_of(test, ref, reading) for ref in refs)
 
     def trace(self, node: Node, reading: Reading = Reading.SUPPORT) -> Trace:
         """The same truth with its reasons. Enters the definitions of derived facts."""
@@ -159,7 +183,7 @@ class Evaluation:
             case FactTest():
                 definition = self.vocabulary[node.fact]
                 if self.truth(node) is MET:
-                    return definition.role is Role.INDICATION and node.comparison not in NEGATIVE_TESTS
+                    return definition.role is Role.INDICATION and node.comparison not in NEGATIVE
                 return definition.role is Role.INDICATION and any(
                     self.touches(derivation)
                     for ref in node.refs(self.regions)
@@ -241,6 +265,27 @@ def facts_named(node: Node, vocabulary: Vocabulary) -> Iterator[str]:
                 yield from facts_named(inside, vocabulary)
         for ref in definition.met_when_answered.get(test.argument or "", ()):
             yield ref.partition("(")[0]
+
+
+def is_bound(test: FactTest, order_bound: frozenset[str]) -> bool:
+    """Whether a test depends on what is ordered, not only on the patient."""
+    return test.argument == REQUESTED_REGION or test.fact in order_bound
+
+
+def order_bound_facts(vocabulary: Vocabulary) -> frozenset[str]:
+    """Facts that depend on what is ordered: those of the order, and those derived from them or from its region."""
+    bound = {name for name, definition in vocabulary.items() if definition.role is Role.ORDER}
+    while True:
+        more = {
+            name
+            for name, definition in vocabulary.items()
+            if name not in bound
+            for tree in (definition.defined_as, definition.ask_with, *definition.implied_by.values())
+            if tree is not None and any(is_bound(test, frozenset(bound)) for test in fact_tests(tree))
+        }
+        if not more:
+            return frozenset(bound)
+        bound |= more
 
 
 def argument_of(ref: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cds_service.core import truth
-from cds_service.core.criterion import AllOf, Criterion, Enforce, FactTest, Node, Population
+from cds_service.core.criterion import Criterion, Enforce, FactTest, Node
 from cds_service.core.determination import Determination, Ground
 from cds_service.core.evaluate import Evaluation, Reading, Way
 from cds_service.core.plan import GENERAL, Path, Plan
@@ -44,13 +44,13 @@ class Circumstances:
 class Judge:
     """Judges one study for one patient. The first step of `verdict` that holds decides (design: order of judgement)."""
 
-    __slots__ = ("_circumstances", "_fits", "evaluation", "plan")
+    __slots__ = ("_circumstances", "_urgent", "evaluation", "plan")
 
     def __init__(self, plan: Plan, evaluation: Evaluation, circumstances: Circumstances) -> None:
         self.plan = plan
         self.evaluation = evaluation
         self._circumstances = circumstances
-        self._fits: dict[Population, Truth] = {}
+        self._urgent: bool | None = None
 
     def verdict(self) -> Verdict:
         steps = (
@@ -81,10 +81,8 @@ class Judge:
         # A red flag waits for nothing, not even for an age: only a known other age excludes it.
         paths = tuple(
             path
-            for path in self.plan.paths
-            if path.criterion.red_flag
-            and self.evaluation.truth(path.when) is MET
-            and self.fits(path.criterion) is not NOT_MET
+            for path in self.plan.red_flags
+            if self.evaluation.truth(path.when) is MET and self.fits(path.criterion) is not NOT_MET
         )
         return _supported(Ground.RED_FLAG, self._preferred(paths))
 
@@ -176,33 +174,33 @@ class Judge:
 
     def fits(self, criterion: Criterion) -> Truth:
         """Whether the patient is of the age the criterion speaks of."""
-        population = criterion.population
-        known = self._fits.get(population)
-        if known is None:
-            known = self._fits[population] = truth.all_of(self.evaluation.truth(test) for test in age_tests(population))
-        return known
+        return truth.all_of(map(self.evaluation.truth, criterion.ages))
 
     def holds(self, criterion: Criterion, reading: Reading = Reading.SUPPORT) -> Truth:
-        if criterion.when is None or self.fits(criterion) is NOT_MET:
+        fits = self.fits(criterion)
+        if criterion.when is None or fits is NOT_MET:
             return NOT_MET
-        return truth.all_of((self.fits(criterion), self.evaluation.truth(criterion.when, reading)))
+        return truth.all_of((fits, self.evaluation.truth(criterion.when, reading)))
 
     def binds(self, requirement: Criterion) -> bool:
         """Whether a missing prerequisite holds this study back, rather than riding beside it."""
         if requirement.enforce is Enforce.INFORMATION or self.fits(requirement) is NOT_MET:
             return False
-        urgent = requirement.enforce is Enforce.INFORMATION_IF_URGENT
-        return not (urgent and self.evaluation.truth(URGENT_PRESENTATION) is MET)
+        return not (requirement.enforce is Enforce.INFORMATION_IF_URGENT and self.is_urgent())
+
+    def is_urgent(self) -> bool:
+        if self._urgent is None:
+            self._urgent = self.evaluation.truth(URGENT_PRESENTATION) is MET
+        return self._urgent
 
     def path_truth(self, path: Path) -> Truth:
-        if self.fits(path.criterion) is NOT_MET or self.evaluation.truth(path.when) is NOT_MET:
+        if self.evaluation.truth(path.when) is NOT_MET:
             return NOT_MET
         return self.evaluation.truth(self.path_node(path))
 
     def path_node(self, path: Path) -> Node:
         """The whole path as one tree: age, criterion, and the prerequisites that bind."""
-        required = (r.when for r in path.requires if r.when is not None and self.binds(r))
-        return AllOf((*age_tests(path.criterion.population), path.when, *required))
+        return path.if_urgent if self.is_urgent() else path.whole
 
     def open_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
         """Prerequisites of these paths that are not met, and count for this patient."""
@@ -227,16 +225,18 @@ class Judge:
         ]
 
     def nearest_failed_paths(self) -> tuple[Path, ...]:
-        """Of the paths that speak of this patient, those that miss the fewest facts. Red flags are escapes, not paths."""
+        """Of the paths that speak of this patient, those that miss the fewest facts. Red flags are escapes instead."""
         gaps = [
             (len(self.evaluation.gap(self.path_node(path))), path)
             for path in self.plan.paths
-            if not path.criterion.red_flag
-            and self.fits(path.criterion) is not NOT_MET
-            and self.evaluation.touches(path.when)
+            if not path.criterion.red_flag and self.fits(path.criterion) is not NOT_MET and self.speaks_of_patient(path)
         ]
         least = min((gap for gap, _ in gaps), default=0)
         return self._preferred(tuple(path for gap, path in gaps if gap == least))
+
+    def speaks_of_patient(self, path: Path) -> bool:
+        """Whether a presentation, finding or plan that the path asks for is met."""
+        return any(self.evaluation.truth(test) is MET for test in path.indications)
 
     def _open_paths(self) -> tuple[Path, ...]:
         return tuple(path for path in self.plan.paths if self.path_truth(path) is UNKNOWN)
@@ -276,10 +276,6 @@ class Judge:
         """Without the paths of documents that give way, unless those are all there is."""
         governing = tuple(path for path in paths if path.criterion.citation.document not in self.plan.yielding)
         return governing or paths
-
-
-def age_tests(population: Population) -> tuple[FactTest, ...]:
-    return tuple(FactTest("age_months", None, comparison, months) for comparison, months in population.bounds())
 
 
 def _governed(ground: Ground, criteria: list[Criterion]) -> Verdict | None:

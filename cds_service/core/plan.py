@@ -2,47 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from cds_service.core.criterion import AllOf, Criterion, Enforce, FactTest, Node, Outcome, Pointer
+from cds_service.core.criterion import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Criterion,
+    Enforce,
+    FactTest,
+    Node,
+    Not,
+    Outcome,
+    Pointer,
+)
+from cds_service.core.evaluate import NEGATIVE
+from cds_service.core.vocabulary import Role, Vocabulary
 
 MRI_CONTRAINDICATED = FactTest("mri_contraindicated")
 GENERAL = "general"
+ADULT_MONTHS = 216  # where the adult documents begin and the pediatric ones end
 
 
-@dataclass(frozen=True, slots=True)
+class Stage(StrEnum):
+    """Whom a plan is for. It only leaves out criteria that cannot fit; each criterion still tests the age itself."""
+
+    CHILD = "child"
+    ADULT = "adult"
+    ANY = "any"  # the age is not known, or not exactly
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Path:
-    """One way to support a study: a supporting criterion and the prerequisites that apply to it."""
+    """One way to support a study: a supporting criterion and the prerequisites that apply to it.
+
+    `when` is what the criterion itself asks. `whole` adds age and every prerequisite that may hold the study back;
+    `if_urgent` leaves out those that an urgent presentation turns into information. `indications` are the tests on
+    presentations, findings and plans inside `when`: one of them met means that the path speaks of this patient.
+    """
 
     criterion: Criterion
     when: Node
     requires: tuple[Criterion, ...]
+    whole: Node
+    if_urgent: Node
+    indications: tuple[FactTest, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The criteria that speak of one study in one set of documents.
 
     `paths` hold every sufficient support, red flags included. `substitutions` are criteria by which a CT stands in
     for an MRI that is itself supported. `yielding` are document ids that never refuse this study, because a document
-    they yield to speaks of it. `spoken_of` is True when some criterion could support or refuse the study.
+    they yield to speaks of it. `hints` are exclusions that never change a result.
     """
 
     urgent: tuple[Criterion, ...]
     pointers: tuple[Criterion, ...]
     technique: tuple[Criterion, ...]
     paths: tuple[Path, ...]
+    red_flags: tuple[Path, ...]
     substitutions: tuple[Criterion, ...]
     exclusions: tuple[Criterion, ...]
     referrals: tuple[Criterion, ...]
     preferences: tuple[Criterion, ...]
     hints: tuple[Criterion, ...]
     yielding: frozenset[str]
-
-    @property
-    def red_flags(self) -> tuple[Path, ...]:
-        return tuple(path for path in self.paths if path.criterion.red_flag)
 
     def criteria(self) -> Iterable[Criterion]:
         """Every criterion of the plan, prerequisites included, in the order of judgement."""
@@ -55,37 +83,43 @@ class Plan:
             yield from group
 
     def speaking(self) -> Iterable[Criterion]:
+        """Criteria that could support or refuse the study."""
         yield from (path.criterion for path in self.paths)
         yield from self.technique
         yield from self.exclusions
         yield from self.substitutions
 
 
-def plan_for(keys: Iterable[str], criteria: Iterable[Criterion], yields_to: dict[str, frozenset[str]]) -> Plan:
+def plan_for(
+    keys: Iterable[str],
+    criteria: Iterable[Criterion],
+    *,
+    stage: Stage,
+    yields_to: Mapping[str, frozenset[str]],
+    vocabulary: Vocabulary,
+) -> Plan:
     """The plan for a study with these keys. `yields_to` maps a document to those it gives way to."""
     wanted = frozenset(keys)
-    about = [c for c in criteria if c.when is not None and (wanted & c.studies or _any_study(c))]
-    requires = [c for c in about if c.outcome is Outcome.REQUIRES]
-    documents = {c.citation.document for c in about if c.outcome in (Outcome.SUPPORTED, Outcome.NOT_SUPPORTED)}
+    spoken = [c for c in criteria if c.when is not None and (wanted & c.studies or _any_study(c))]
+    documents = {c.citation.document for c in spoken if c.outcome in (Outcome.SUPPORTED, Outcome.NOT_SUPPORTED)}
     yielding = frozenset(document for document in documents if yields_to.get(document, frozenset()) & documents)
+    about = [c for c in spoken if _may_fit(c, stage)]
 
     def of(outcome: Outcome) -> list[Criterion]:
         return [c for c in about if c.outcome is outcome]
 
-    referrals = of(Outcome.REFER_OUT)
+    requires, referrals = of(Outcome.REQUIRES), of(Outcome.REFER_OUT)
     exclusions = [c for c in of(Outcome.NOT_SUPPORTED) if c.citation.document not in yielding]
     binding = [c for c in exclusions if c.enforce is not Enforce.INFORMATION and c.kind != GENERAL]
     supports = of(Outcome.SUPPORTED) + of(Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED)
+    paths = tuple(_path(c, requires, vocabulary) for c in supports if c.sufficient or c.red_flag)
     return Plan(
         urgent=tuple(c for c in referrals if c.pointer is Pointer.URGENT),
         pointers=tuple(c for c in referrals if c.pointer is Pointer.AFTER_RED_FLAGS),
         technique=tuple(c for c in binding if c.about_technique),
-        paths=tuple(_path(c, requires) for c in supports if c.sufficient or c.red_flag),
-        substitutions=tuple(
-            c
-            for c in supports
-            if c.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED and not c.sufficient and not c.red_flag
-        ),
+        paths=paths,
+        red_flags=tuple(path for path in paths if path.criterion.red_flag),
+        substitutions=tuple(c for c in supports if _stands_in(c)),
         exclusions=tuple(c for c in binding if not c.about_technique),
         referrals=tuple(c for c in referrals if c.pointer is None and c.enforce is not Enforce.INFORMATION),
         preferences=tuple(of(Outcome.PREFER_INSTEAD)),
@@ -98,13 +132,62 @@ def _any_study(criterion: Criterion) -> bool:
     return not criterion.studies and criterion.outcome is Outcome.REFER_OUT
 
 
-def _path(criterion: Criterion, requires: list[Criterion]) -> Path:
+def _stands_in(criterion: Criterion) -> bool:
+    contraindicated = criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED
+    return contraindicated and not criterion.sufficient and not criterion.red_flag
+
+
+def _may_fit(criterion: Criterion, stage: Stage) -> bool:
+    population = criterion.population
+    if stage is Stage.ADULT:
+        return not any(m is not None and m <= ADULT_MONTHS for m in (population.under_months, population.max_months))
+    if stage is Stage.CHILD:
+        return population.min_months is None or population.min_months < ADULT_MONTHS
+    return True
+
+
+def _path(criterion: Criterion, requires: list[Criterion], vocabulary: Vocabulary) -> Path:
     when = criterion.when
     if when is None:
         raise ValueError(f"{criterion.id} has no tree")
     if criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED:
         when = AllOf((when, MRI_CONTRAINDICATED))
-    return Path(criterion, when, tuple(c for c in requires if applies_to(c, criterion)))
+    own = tuple(c for c in requires if applies_to(c, criterion))
+    binding = [c for c in own if c.enforce is not Enforce.INFORMATION]
+    always = [c for c in binding if c.enforce is not Enforce.INFORMATION_IF_URGENT]
+    return Path(
+        criterion,
+        when,
+        own,
+        whole=AllOf((*criterion.ages, when, *(_for_its_age(c, criterion) for c in binding))),
+        if_urgent=AllOf((*criterion.ages, when, *(_for_its_age(c, criterion) for c in always))),
+        indications=tuple(dict.fromkeys(indication_tests(when, vocabulary))),
+    )
+
+
+def _for_its_age(requirement: Criterion, support: Criterion) -> Node:
+    """A prerequisite binds only patients of the age it speaks of."""
+    if requirement.when is None:
+        raise ValueError(f"{requirement.id} has no tree")
+    if not requirement.ages or requirement.population == support.population:
+        return requirement.when
+    return AnyOf((*(Not(age) for age in requirement.ages), requirement.when))
+
+
+def indication_tests(node: Node, vocabulary: Vocabulary) -> Iterator[FactTest]:
+    """Tests of a tree that, met, show a presentation, finding or plan; those inside derived facts too."""
+    match node:
+        case FactTest():
+            definition = vocabulary[node.fact]
+            if definition.role is Role.INDICATION and node.comparison not in NEGATIVE:
+                yield node
+                if definition.defined_as is not None:
+                    yield from indication_tests(definition.defined_as, vocabulary)
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            for part in parts:
+                yield from indication_tests(part, vocabulary)
+        case Not():
+            return
 
 
 def applies_to(requirement: Criterion, support: Criterion) -> bool:
@@ -140,4 +223,4 @@ FIRST_CONDITION_CHAPTER = 2
 def borrowed(criterion: Criterion, by: Criterion) -> Criterion:
     """A criterion of another population, judged for the population of `by` while `by` holds."""
     parts = tuple(node for node in (by.when, criterion.when) if node is not None)
-    return replace(criterion, population=by.population, when=AllOf(parts), via=by.section)
+    return replace(criterion, population=by.population, ages=by.ages, when=AllOf(parts), via=by.section)

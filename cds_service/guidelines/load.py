@@ -11,8 +11,9 @@ from pathlib import Path
 from cds_service.core.criterion import Criterion, Section
 from cds_service.core.determination import Guideline
 from cds_service.core.errors import GuidelineError
+from cds_service.core.evaluate import facts_named, order_bound_facts
 from cds_service.core.order import Study
-from cds_service.core.plan import Plan, borrowed, plan_for
+from cds_service.core.plan import Plan, Stage, borrowed, plan_for
 from cds_service.core.value_set import CodeSet
 from cds_service.core.vocabulary import FactType, Role, Vocabulary
 from cds_service.guidelines import strict_yaml
@@ -49,6 +50,8 @@ class Guidelines:
     value_sets: Mapping[str, CodeSet]
     sections: Mapping[str, Section]
     indications: tuple[str, ...]
+    order_bound: frozenset[str]
+    _facts: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, repr=False)
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
     _editions: dict[date, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
@@ -56,9 +59,18 @@ class Guidelines:
         """The documents that judge an order of this day. Before a document's first edition its first one judges."""
         return tuple(self.documents[document] for document in self._in_force(day))
 
-    def plan(self, study: Study, day: date) -> Plan:
+    def facts_for(self, study: Study, day: date) -> frozenset[str]:
+        """The names of all facts that judging a study on this day may read."""
+        key = (study.id, *self._in_force(day))
+        names = self._facts.get(key)
+        if names is None:
+            trees = [c.when for c in self.plan(study, day, Stage.ANY).criteria() if c.when is not None]
+            names = self._facts[key] = frozenset(name for t in trees for name in facts_named(t, self.vocabulary))
+        return names
+
+    def plan(self, study: Study, day: date, stage: Stage) -> Plan:
         editions = self._in_force(day)
-        key = (study.id, *editions)
+        key = (study.id, stage, *editions)
         plan = self._plans.get(key)
         if plan is None:
             criteria = [
@@ -68,7 +80,13 @@ class Guidelines:
                 for criterion in section.criteria
             ]
             yields_to = {name: self.documents[name].yields_to for name in editions}
-            plan = self._plans[key] = plan_for(study.keys, [*criteria, *self._borrowed(criteria)], yields_to)
+            plan = self._plans[key] = plan_for(
+                study.keys,
+                [*criteria, *self._borrowed(criteria)],
+                stage=stage,
+                yields_to=yields_to,
+                vocabulary=self.vocabulary,
+            )
         return plan
 
     def criterion(self, criterion_id: str) -> Criterion | None:
@@ -126,7 +144,15 @@ def load(root: Path = DATA) -> Guidelines:
             if f"{document.guideline.id} {section.id}" in sections:
                 raise GuidelineError(f"{path.name}:1", f"section {section.id} stands twice")
             sections[f"{document.guideline.id} {section.id}"] = section
-    return Guidelines(documents, vocabulary, studies, value_sets, sections, _indications(vocabulary))
+    return Guidelines(
+        documents,
+        vocabulary,
+        studies,
+        value_sets,
+        sections,
+        indications=_indications(vocabulary),
+        order_bound=order_bound_facts(vocabulary),
+    )
 
 
 def section_files(folder: Path) -> list[Path]:

@@ -107,6 +107,7 @@ class SectionReader:
         if entry.text("kind") not in KINDS:
             entry.fail(f"unknown kind {entry['kind']} (known: {', '.join(KINDS)})")
         outcome = self._one_of(Outcome, entry, "outcome")
+        population = self._population(entry.mapping("population")) if "population" in entry else default
         if outcome is not None and "when" not in entry and outcome is not Outcome.REFER_OUT:
             entry.fail("a criterion with an outcome needs `when`")
         return Criterion(
@@ -117,7 +118,8 @@ class SectionReader:
             outcome=outcome,
             when=self._trees.node(entry["when"], entry) if "when" in entry else None,
             studies=frozenset(self._study_keys(entry, "studies")),
-            population=self._population(entry.mapping("population")) if "population" in entry else default,
+            population=population,
+            ages=self._trees.age_tests(population),
             enforce=self._one_of(Enforce, entry, "enforce"),
             red_flag=entry.flag("red_flag"),
             about_technique=self._word(entry, "about", "technique"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not, Population
 from cds_service.core.errors import GuidelineError
 from cds_service.core.quantity import Quantity
 from cds_service.core.vocabulary import FactDefinition, FactType
@@ -37,6 +37,24 @@ class TreeReader:
     ) -> None:
         self._facts = facts
         self._codes_of = codes_of
+        self._known: dict[tuple[object, ...], FactTest] = {}
+
+    def test(
+        self,
+        fact: str,
+        argument: str | None,
+        comparison: Comparison = Comparison.MET,
+        operand: float | str | Container[str] | None = None,
+    ) -> FactTest:
+        """The one test of this shape: equal tests are one object, so that a request judges them once."""
+        key = (fact, argument, comparison, operand)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = FactTest(fact, argument, comparison, operand)
+        return known
+
+    def age_tests(self, population: Population) -> tuple[FactTest, ...]:
+        return tuple(self.test("age_months", None, comparison, months) for comparison, months in population.bounds())
 
     def node(self, tree: object, at: strict_yaml.Mapping) -> Node:
         """`at` is the mapping that holds the tree: it names the line of an error."""
@@ -70,7 +88,7 @@ class TreeReader:
         definition, argument = self.resolve(text, at)
         if definition.type is not FactType.BOOLEAN:
             at.fail(f"{text} is a {definition.type}: say what it is compared with")
-        return FactTest(definition.id, argument)
+        return self.test(definition.id, argument)
 
     def resolve(self, text: str, at: strict_yaml.Mapping) -> tuple[FactDefinition, str | None]:
         """The definition and argument of "fact" or "fact(argument)"; an unknown one fails with its line."""
@@ -94,23 +112,23 @@ class TreeReader:
         name, operand = tests[0], tree[tests[0]]
         definition, argument = self.resolve(tree.text("fact"), tree)
         if definition.type is FactType.NUMBER:
-            return FactTest(
+            return self.test(
                 definition.id, argument, self._number_test(name, tree), self._number(definition, operand, tree)
             )
         if definition.type is not FactType.CODE:
             tree.fail(f"{definition.id} is a {definition.type}; only numbers and codes are compared")
         if name in ("is", "is_not"):
-            return FactTest(definition.id, argument, Comparison(name), self._code(definition, operand, tree))
+            return self.test(definition.id, argument, Comparison(name), self._code(definition, operand, tree))
         if name in ("in", "not_in"):
             codes = tree.texts(name)
-            return FactTest(
+            return self.test(
                 definition.id, argument, _SET_TESTS[name], frozenset(self._code(definition, c, tree) for c in codes)
             )
         if name in _SET_TESTS:
             members = self._codes_of(tree.text(name)) if self._codes_of else None
             if members is None:
                 tree.fail(f"unknown value set {tree[name]}")
-            return FactTest(definition.id, argument, _SET_TESTS[name], members)
+            return self.test(definition.id, argument, _SET_TESTS[name], members)
         known = "is, is_not, in, not_in, in_value_set, not_in_value_set"
         raise GuidelineError(tree.where, f"unknown test {name} for a code (known: {known})")
 

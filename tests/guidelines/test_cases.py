@@ -10,7 +10,6 @@ import pytest
 from cds_service.core.criterion import AllOf, Criterion, Outcome
 from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Why
-from cds_service.core.judge import age_tests
 from cds_service.core.order import Study
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines, load
@@ -35,7 +34,7 @@ def test_criterion(case: CriterionCase, guidelines: Guidelines) -> None:
     criterion = guidelines.criterion(case.criterion)
     assert criterion is not None, f"{case.path.name} names a criterion that does not exist: {case.criterion}"
     assert criterion.when is not None
-    node = AllOf((*age_tests(criterion.population), criterion.when))
+    node = AllOf((*criterion.ages, criterion.when))
     reading = Reading.EXCLUSION if criterion.outcome is Outcome.NOT_SUPPORTED else Reading.SUPPORT
     found = evaluation_of(case, study_of(case, criterion, guidelines), guidelines).truth(node, reading)
     assert found == case.expect
