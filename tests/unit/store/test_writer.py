@@ -1,0 +1,159 @@
+"""The writer commits in order and in groups, waits for a busy database, and counts what it loses."""
+
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event, text
+
+from cds_service.store.schema import feedback
+from cds_service.store.writer import Row, Writer
+from tests.serving import a_database
+
+
+def a_row(digest: str, **values: Any) -> Row:
+    return feedback, {
+        "digest": digest,
+        "card": "c",
+        "service": "s",
+        "outcome": "accepted",
+        "outcome_timestamp": "t",
+        "accepted_suggestions": [],
+        "reason_code": None,
+        "reason_system": None,
+        "user_comment": None,
+        "received_at": datetime(2026, 11, 20, tzinfo=UTC),
+        **values,
+    }
+
+
+def digests(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return [row.digest for row in connection.execute(text("select digest from feedback order by rowid"))]
+
+
+def broken(engine: Engine) -> Engine:
+    with engine.begin() as connection:
+        connection.execute(text("drop table feedback"))
+    return engine
+
+
+def test_what_is_written_is_there_when_write_returns(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine)
+
+    assert writer.write([a_row("a"), a_row("b")], timeout=5)
+    assert digests(engine) == ["a", "b"]
+    writer.close()
+
+
+def test_what_is_offered_is_there_after_closing(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine)
+
+    assert all(writer.offer([a_row(str(number))]) for number in range(50))
+    writer.close()
+
+    assert digests(engine) == [str(number) for number in range(50)]
+    assert not writer.alive
+
+
+def test_the_same_row_twice_is_kept_once(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine)
+
+    assert writer.write([a_row("a")], timeout=5)
+    assert writer.write([a_row("a", outcome="overridden"), a_row("a")], timeout=5)
+    assert digests(engine) == ["a"]
+    writer.close()
+
+
+def test_rows_that_wait_together_are_committed_together(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    commits: list[object] = []
+    event.listen(engine, "commit", commits.append)
+    writer = Writer(engine)
+    with engine.begin():  # nobody else can write while this lasts
+        for number in range(100):
+            writer.offer([a_row(str(number))])
+        commits.clear()
+    writer.close()
+
+    assert len(digests(engine)) == 100
+    assert len(commits) <= 4  # our own, the one that had begun to wait, the rest
+
+
+def test_a_busy_database_is_waited_for(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine)
+    held = engine.begin()
+    held.__enter__()
+    threading.Timer(0.3, held.__exit__, (None, None, None)).start()
+
+    assert writer.write([a_row("a")], timeout=5)
+    assert writer.lost == 0
+    writer.close()
+
+
+def test_a_broken_database_loses_rows_and_says_how_many(tmp_path: Path) -> None:
+    losses: list[int] = []
+    writer = Writer(broken(a_database(tmp_path)), retry_after=(0.01,))
+    writer.on_loss = losses.append
+
+    assert not writer.write([a_row("a"), a_row("b")], timeout=5)
+    writer.close()
+
+    assert writer.lost == sum(losses) == 2
+    assert writer.failing
+
+
+def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    with engine.begin() as connection:
+        connection.execute(text("alter table feedback rename to away"))
+    writer = Writer(engine, retry_after=(0.01,))
+    assert not writer.write([a_row("a")], timeout=5)
+    with engine.begin() as connection:
+        connection.execute(text("alter table away rename to feedback"))
+
+    assert writer.write([a_row("b")], timeout=5)
+    assert not writer.failing
+    assert digests(engine) == ["b"]
+    writer.close()
+
+
+def test_one_bad_row_harms_no_other(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine, retry_after=())
+    with engine.begin():  # so that all three wait and are tried together
+        for row in (a_row("a"), a_row("b", accepted_suggestions={object()}), a_row("c")):
+            writer.offer([row])
+        time.sleep(0.05)
+    writer.close()
+
+    assert digests(engine) == ["a", "c"]
+    assert writer.lost == 1
+
+
+def test_a_full_queue_refuses_at_once_and_counts(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine, capacity=2)
+    with engine.begin():
+        started = time.monotonic()
+        taken = [writer.offer([a_row(str(number))]) for number in range(10)]
+        assert time.monotonic() - started < 1
+    writer.close()
+
+    assert taken.count(False) == writer.lost
+    assert writer.lost >= 6
+    assert len(digests(engine)) == 10 - writer.lost
+
+
+def test_a_write_that_takes_too_long_is_not_acknowledged(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine)
+    with engine.begin():
+        assert not writer.write([a_row("a")], timeout=0.05)
+    writer.close()
