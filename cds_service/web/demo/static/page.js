@@ -64,4 +64,5 @@ async function report(feedback) {
 }
 
 part("send").addEventListener("click", send);
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest" });
 send();

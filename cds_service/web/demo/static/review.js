@@ -46,7 +46,7 @@ function listed(title, items, show, look = "plain") {
 
 function criterion(id, glossary, result) {
   const verdict = result && element("span", { class: `result ${result}` }, result.replaceAll("_", " "));
-  return [verdict, glossary.criteria[id] ?? "", " ", element("span", { class: "id" }, id)];
+  return [verdict, element("span", {}, glossary.criteria[id] ?? "", " ", element("span", { class: "id" }, id))];
 }
 
 /** `form` 0: the statement, 1: the question. */
