@@ -269,6 +269,18 @@ def test_a_server_that_recovers_is_read(ehr: Ehr, client: FhirClient) -> None:
     assert conditions(client) == (["c1"], None)
 
 
+def test_a_connection_that_breaks_is_tried_once_more(ehr: Ehr, client: FhirClient) -> None:
+    def answer(request: Ehr.Handler) -> None:
+        if len(ehr.asked) == 1:
+            request.close_connection = True  # and say nothing
+        else:
+            request.reply(page("c1"))
+
+    ehr.answer = answer
+
+    assert conditions(client) == (["c1"], None)
+
+
 def test_the_bare_id_is_tried_when_the_reference_is_refused(ehr: Ehr, client: FhirClient) -> None:
     ehr.answer = lambda request: request.reply(page("c1"), 400 if "Patient/p1" in request.path else 200)
 
