@@ -1,7 +1,7 @@
 """The command line. Parses arguments, calls one function, maps faults to exit codes.
 
-Exit codes: 0 done; 1 lint found something; 2 wrong usage; 3 the request cannot be answered; 4 settings or data are
-wrong.
+Exit codes: 0 done; 1 lint found something, or explain found nothing; 2 wrong usage; 3 the request cannot be answered;
+4 settings or data are wrong.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import click
 from cds_service import __version__, config, resources
 from cds_service.core.errors import ConfigurationError, GuidelineError, RequestError
 
+EXIT_FOUND: Final = 1
 EXIT_REQUEST: Final = 3
 EXIT_SETTINGS: Final = 4
 
@@ -87,6 +88,34 @@ def review(request_file: Any) -> None:
         click.echo(f"cds-service: {fault.problem} (HTTP {fault.status})", err=True)
         sys.exit(EXIT_REQUEST)
     click.echo(answer.body, nl=sys.stdout.isatty())  # piped, it is the response byte for byte
+
+
+@main.command()
+@reporting_faults
+def lint() -> None:
+    """Check the guideline data as strictly as the tests do. Exit code 1 when something is found."""
+    from cds_service.guidelines.lint import lint as find_faults
+    from cds_service.guidelines.load import load as load_guidelines
+
+    findings = find_faults(load_guidelines())
+    for finding in findings:
+        click.echo(str(finding))
+    sys.exit(EXIT_FOUND if findings else 0)
+
+
+@main.command()
+@click.argument("name")
+@reporting_faults
+def explain(name: str) -> None:
+    """Print section or criterion NAME (SP-5.1, SP-5.1/mri) in words: what it says, when it holds, where it stands."""
+    from cds_service.guidelines.explain import explain as in_words
+    from cds_service.guidelines.load import load as load_guidelines
+
+    text = in_words(name, load_guidelines())
+    if text is None:
+        click.echo(f"cds-service: no section or criterion is called {name}", err=True)
+        sys.exit(EXIT_FOUND)
+    click.echo(text)
 
 
 @main.command()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,11 @@ def counted_uuids() -> Callable[[], str]:
     return lambda: f"00000000-0000-4000-8000-{next(numbers):012d}"
 
 
+_desk = cache(make_desk)
+
+
 def a_desk(settings: Settings | None = None, **parts: Any) -> Desk:
-    desk = make_desk(settings or Settings())
-    return replace(desk, **{"now": lambda: NOON, "new_uuid": counted_uuids(), **parts})
+    return replace(_desk(settings or Settings()), **{"now": lambda: NOON, "new_uuid": counted_uuids(), **parts})
 
 
 @dataclass(frozen=True)

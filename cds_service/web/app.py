@@ -22,6 +22,7 @@ def create_app(settings: Settings, *, desk: Desk, store: Store) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     metrics = Metrics()
     metrics.watch(store)
+    metrics.register(app)
     log.register(app, desk.new_uuid)
     cors.register(app, settings.allowed_origins, any_origin=settings.demo)
     errors.register(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from cds_service.hooks.consult import Answer
@@ -31,6 +32,14 @@ class Metrics:
         )
         self.feedback = Counter("cds_feedback_total", "Feedback kept", ["service", "outcome"], registry=self.registry)
         self.lost = Counter("cds_store_rows_lost_total", "Rows that never reached the store", registry=self.registry)
+
+    def register(self, app: Flask) -> None:
+        @app.after_request
+        def count(response: Response) -> Response:
+            # The rule, not the path: paths are many, and one may hold an id.
+            route = request.url_rule.rule if request.url_rule else "-"
+            self.requests.labels(route, str(response.status_code)).inc()
+            return response
 
     def answered(self, service: str, answer: Answer, seconds: float) -> None:
         self.seconds.labels(service).observe(seconds)

@@ -1,0 +1,119 @@
+"""`openapi.yaml` describes what runs: the same addresses, and bodies that keep to its schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+import schemathesis
+import yaml
+from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cds_service import resources
+from tests.hook_requests import a_request, an_order
+from tests.serving import SELECT, SIGN, Serving, serving
+
+DESCRIPTION: dict[str, Any] = yaml.safe_load(resources.openapi_path().read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("contract")) as running:
+        yield running
+
+
+def validator(schema: str) -> Draft202012Validator:
+    document = Resource.from_contents(DESCRIPTION | {"$schema": "https://json-schema.org/draft/2020-12/schema"})
+    registry = Registry().with_resource("urn:openapi", document)
+    return Draft202012Validator({"$ref": f"urn:openapi#/components/schemas/{schema}"}, registry=registry)
+
+
+def errors(schema: str, body: object) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in validator(schema).iter_errors(body)]
+
+
+def test_every_described_address_runs_and_every_hook_address_is_described(service: Serving) -> None:
+    adapter = service.app.url_map.bind("localhost")
+    described = {
+        (adapter.match(path, method.upper(), return_rule=True)[0].rule, method.upper())
+        for path, methods in DESCRIPTION["paths"].items()
+        for method in methods
+    }
+    running = {
+        (rule.rule, method)
+        for rule in service.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint.partition(".")[0] in ("hooks", "feedback", "operations")
+    }
+    assert described == running
+
+
+def test_the_served_description_is_the_file(service: Serving) -> None:
+    assert service.client.get("/openapi.yaml").data == resources.openapi_path().read_bytes()
+
+
+def test_discovery_keeps_to_its_schema(service: Serving) -> None:
+    assert errors("Discovery", service.client.get("/cds-services").json) == []
+
+
+@pytest.mark.parametrize("code", ["72148", "72146", "72158", "72100", "72131", "76800", "73721", "72275"])
+@pytest.mark.parametrize(("hook", "path"), [("order-sign", SIGN), ("order-select", SELECT)])
+def test_answers_keep_to_their_schema(service: Serving, hook: str, path: str, code: str) -> None:
+    request = a_request(an_order(code=code), hook=hook)
+
+    assert errors("OrderSignRequest" if hook == "order-sign" else "OrderSelectRequest", request) == []
+    assert errors("Response", service.post(path, request).json) == []
+
+
+def test_the_schema_of_a_review_refuses_what_we_never_send() -> None:
+    assert errors("Review", {"order": "ServiceRequest/1", "study": {"id": "x"}, "determination": "denied"})
+    assert errors("Response", {"cards": [], "extension": {"org.spine-imaging-cds.reviews": []}})
+
+
+def test_the_examples_are_answered(service: Serving) -> None:
+    example = DESCRIPTION["paths"][SELECT]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert service.post(SELECT, example).status_code == 200
+
+    for item in DESCRIPTION["components"]["requestBodies"]["Feedback"]["content"]["application/json"][
+        "examples"
+    ].values():
+        assert service.post(f"{SELECT}/feedback", item["value"]).status_code == 200
+
+
+@pytest.mark.parametrize("path", DESCRIPTION["paths"])
+def test_any_request_of_the_described_shape_gets_a_described_answer(service: Serving, path: str) -> None:
+    (operation,) = schemathesis.openapi.from_wsgi("/openapi.yaml", service.app)[path].values()
+
+    @settings(
+        max_examples=40,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    @given(case=operation.as_strategy())
+    def answered_as_described(case: schemathesis.Case) -> None:
+        case.call_and_validate(
+            checks=[
+                not_a_server_error,
+                status_code_conformance,
+                content_type_conformance,
+                response_schema_conformance,
+            ]
+        )
+
+    answered_as_described()
+
+
+def test_an_error_keeps_to_its_schema(service: Serving) -> None:
+    assert errors("OperationOutcome", orjson.loads(service.post(SIGN, b"{").data)) == []

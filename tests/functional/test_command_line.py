@@ -1,0 +1,107 @@
+"""`cds-service` from outside: it answers like the service, and says in one line what is wrong."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from cds_service.cli import main
+from tests.hook_requests import a_request, an_order
+from tests.serving import SELECT, SIGN, Serving
+
+UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(main, arguments, env=environ)
+
+
+@pytest.mark.parametrize(("hook", "path"), [("order-sign", SIGN), ("order-select", SELECT)])
+@pytest.mark.parametrize("code", ["72148", "72100", "73721"])
+def test_review_prints_what_the_service_answers(
+    service: Serving, tmp_path: Path, hook: str, path: str, code: str
+) -> None:
+    body = orjson.dumps(a_request(an_order(code=code), hook=hook))
+    file = tmp_path / "request.json"
+    file.write_bytes(body)
+
+    printed = run("review", str(file))
+
+    assert printed.exit_code == 0
+    assert UUID.sub(b"-", printed.stdout_bytes) == UUID.sub(b"-", service.post(path, body).data)
+
+
+def test_review_reads_from_stdin_and_as_a_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from cds_service.cli import main; main()", "review", "-"],
+        input=orjson.dumps(a_request()),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert orjson.loads(done.stdout)["cards"]
+    assert done.stderr == b""
+
+
+def test_a_request_that_cannot_be_answered_is_exit_code_3(tmp_path: Path) -> None:
+    file = tmp_path / "request.json"
+    file.write_bytes(orjson.dumps(a_request(prefetch=None)))
+
+    answer = run("review", str(file))
+
+    assert answer.exit_code == 3
+    assert answer.stdout == ""
+    assert "HTTP 412" in answer.stderr
+
+
+@pytest.mark.parametrize("command", [["serve"], ["migrate"], ["demo"]])
+def test_wrong_settings_are_exit_code_4(command: list[str]) -> None:
+    answer = run(*command, SPINE_CDS_FHIR_DEADLINE="soon")
+
+    assert answer.exit_code == 4
+    assert answer.stderr == "cds-service: fhir_deadline must be a number\n"
+
+
+def test_production_does_not_start_unsafe() -> None:
+    answer = run("serve", SPINE_CDS_MODE="production")
+
+    assert answer.exit_code == 4
+    assert "production mode needs fhir_servers" in answer.stderr
+
+
+def test_migrate_makes_the_store(tmp_path: Path) -> None:
+    file = tmp_path / "store.sqlite3"
+
+    assert run("migrate", SPINE_CDS_DATABASE_URL=f"sqlite:///{file}").exit_code == 0
+    assert file.is_file()
+
+
+def test_openapi_prints_the_description() -> None:
+    assert run("openapi").stdout.startswith("openapi: 3.1.0\n")
+
+
+def test_explain_prints_a_section_and_knows_which_there_are() -> None:
+    assert run("explain", "SP-5.1").stdout.startswith("SP-5.1")
+
+    unknown = run("explain", "SP-99")
+    assert (unknown.exit_code, unknown.stdout) == (1, "")
+
+
+def test_lint_ends_with_1_exactly_when_it_prints_something() -> None:
+    done = run("lint")
+
+    assert done.exit_code == (1 if done.stdout else 0)
+
+
+def test_help_names_every_command() -> None:
+    text = run("--help").stdout
+
+    for command in ("serve", "demo", "migrate", "review", "lint", "explain", "openapi"):
+        assert re.search(rf"^  {command} ", text, re.MULTILINE)
