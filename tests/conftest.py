@@ -8,7 +8,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,7 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """An empty PostgreSQL database, as SQLAlchemy names it: TEST_POSTGRES_URL, else a server of our own on loopback.
 
     A test that asks for it is marked `postgres`, and cleans up after itself: the database is shared by the session.
@@ -70,7 +72,13 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("no PostgreSQL server on this machine")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not in pytest's own folder: every pytest that starts closes that one to other users, the server's among them.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name, _server(programs, Path(name)) as url:
+        yield url
+
+
+@contextmanager
+def _server(programs: Path, folder: Path) -> Iterator[str]:
     owner = _unprivileged_owner(folder)
     data, port = folder / "data", _free_port()
 
@@ -103,9 +111,6 @@ def _unprivileged_owner(folder: Path) -> list[str]:
     if user is None:
         pytest.skip("PostgreSQL does not run as root, and there is no other user to run it as")
     shutil.chown(folder, user)
-    for parent in folder.parents:
-        if parent.owner() == "root" and parent.name.startswith("pytest-"):
-            parent.chmod(parent.stat().st_mode | 0o011)  # let the other user through, not read
     return ["runuser", "-u", user, "--"]
 
 
