@@ -140,7 +140,7 @@ def _of_problems(chart: Chart) -> Episode | None:
             if verification(condition) is Verification.REFUTED or not current(condition):
                 continue
             if (
-                not _fits(chart, frozenset(regions) or regions_in(chart, condition))
+                not fits_order(chart, frozenset(regions) or regions_in(chart, condition))
                 or member_of(chart, codes, condition) is None
             ):
                 continue
@@ -159,8 +159,8 @@ def _of_problems(chart: Chart) -> Episode | None:
     return Episode(span.first, last, How.PROBLEM, (source,))
 
 
-def _fits(chart: Chart, regions: frozenset[str]) -> bool:
-    """Whether a problem of these regions may be what the order is about."""
+def fits_order(chart: Chart, regions: frozenset[str]) -> bool:
+    """Whether evidence of these regions may be about what is ordered. Without a region it may."""
     if not regions:
         return True
     ordered = {near for region in chart.order.regions for near in _NEAR.get(region, (region,))}

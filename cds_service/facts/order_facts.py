@@ -9,20 +9,8 @@ from cds_service.core.order import ImagingOrder
 from cds_service.facts.chart import Chart
 from cds_service.facts.evidence import merged
 from cds_service.facts.registry import ANSWERS, fact
-from cds_service.fhir.codes import ICD10CM, codings
+from cds_service.fhir.codes import ICD10CM
 
-# Attributes of a study that are also flags of the order, by modality and by study.
-_BY_MODALITY: Final[dict[str, str]] = {
-    "positional MR": "positional_mri",
-    "cone-beam CT": "cone_beam_ct",
-    "PET-MRI": "pet_mri",
-}
-_BY_STUDY: Final[dict[str, str]] = {
-    "mr_whole_body": "whole_body_mri",
-    "mr_unlisted": "unlisted_code",
-    "ct_unlisted": "unlisted_code",
-    "ct_lumbar_post_discography": "post_discography_ct",
-}
 _CT: Final = frozenset({"CT", "CT-myelography"})
 _INTRAOPERATIVE: Final = "us_intraoperative_guidance"
 _SPINAL: Final = frozenset({"cervical", "thoracic", "lumbar"})
@@ -93,7 +81,7 @@ def dotted(code: str) -> str:
     return f"{plain[:3]}.{plain[3:]}" if len(plain) > 3 else plain
 
 
-@fact("intraoperative_use", reads=())
+@fact("intraoperative_use", reads=ANSWERS)
 def intraoperative_use(chart: Chart, _argument: str | None) -> Fact | None:
     order = chart.order
     said = order.study.id == _INTRAOPERATIVE or "intraoperative_use" in order.flags
@@ -104,18 +92,11 @@ def intraoperative_use(chart: Chart, _argument: str | None) -> Fact | None:
 def order_flag(chart: Chart, argument: str | None) -> Fact | None:
     """An attribute that the code, the order detail or the other drafts show. What nothing shows is not denied."""
     order = chart.order
-    shown = {
-        *order.flags,
-        _BY_MODALITY.get(order.study.modality),
-        _BY_STUDY.get(order.study.id),
-    }
-    if argument in shown:
+    if argument in order.flags:
         return Fact.of(True, chart.order_source)
     partners: tuple[ImagingOrder, ...] = ()
     if argument == "mri_and_ct_together":
         partners = tuple(draft for draft in chart.drafts if _mri_and_ct(order, draft))
-    elif argument == "si_joint_imaging_together" and not _SPINAL.isdisjoint(spread(order.regions)):
-        partners = tuple(draft for draft in chart.drafts if draft.study.advanced and "pelvis" in draft.regions)
     if not partners:
         return None
     sources = (chart.order_source, *(chart.source_of_order(partner) for partner in partners))
@@ -141,7 +122,7 @@ def spread(regions: tuple[str, ...]) -> frozenset[str]:
 def imaging_question(chart: Chart, argument: str | None) -> Fact | None:
     """The declared reason of the order, never the problem list: every reason must be of the question's kind."""
     sets = [chart.codes(name) for name in _QUESTIONS.get(argument or "", ())]
-    reasons = {*chart.order.reasons, *codings(chart.order.resource.get("reasonCode"))}
+    reasons = chart.order.reasons
     if not sets or not reasons:
         return None
     fits = all(any(reason in code_set for code_set in sets) for reason in reasons)

@@ -30,29 +30,26 @@ class Reader:
     reads: tuple[str, ...]
 
 
+# By fact id, or by id and argument where one argument has a reader of its own: "condition(leukemia_only)".
 REGISTRY: Final[dict[str, Reader]] = {}
 
 
-def fact(fact_id: str, *, reads: Iterable[str]) -> Callable[[Extractor], Extractor]:
+def fact(ref: str, *, reads: Iterable[str]) -> Callable[[Extractor], Extractor]:
     """Registers the decorated function as the reader of a fact. `reads` are the resource types it looks at."""
 
     def register(extract: Extractor) -> Extractor:
-        enter(fact_id, extract, reads)
+        if ref in REGISTRY:
+            raise ValueError(f"two readers for {ref}")
+        REGISTRY[ref] = Reader(extract, tuple(reads))
         return extract
 
     return register
 
 
-def enter(fact_id: str, extract: Extractor, reads: Iterable[str]) -> None:
-    if fact_id in REGISTRY:
-        raise ValueError(f"two readers for {fact_id}")
-    REGISTRY[fact_id] = Reader(extract, tuple(reads))
-
-
 def reads_of(fact_id: str) -> tuple[str, ...]:
-    """The resource types in which a fact may stand, those of answers included."""
-    reader = REGISTRY.get(fact_id)
-    return tuple(dict.fromkeys((*(reader.reads if reader else ()), *ANSWERS)))
+    """The resource types in which a fact may stand, those of answers and of all its arguments included."""
+    readers = [reader for ref, reader in REGISTRY.items() if ref.partition("(")[0] == fact_id]
+    return tuple(dict.fromkeys((*(kind for reader in readers for kind in reader.reads), *ANSWERS)))
 
 
 def infer(chart: Chart, fact_id: str, argument: str | None) -> Fact:
@@ -61,12 +58,13 @@ def infer(chart: Chart, fact_id: str, argument: str | None) -> Fact:
     Unknown as NOT_RETRIEVED when a resource type that the fact reads could not be read in full. What was found all
     the same stands only where more reading could not undo it: a finding that holds, or a lower bound.
     """
-    reader = REGISTRY.get(fact_id)
+    reader = REGISTRY.get(f"{fact_id}({argument})") or REGISTRY.get(fact_id)
     found = reader.extract(chart, argument) if reader else None
     if found is not None and (found.value is True or isinstance(found.value, Range)):
         return found
     if reader is None or reader.reads:
-        failures = [failure for failure in chart.record.failures(reads_of(fact_id)) if not _not_offered(failure)]
+        reads = (*(reader.reads if reader else ()), *ANSWERS)
+        failures = [failure for failure in chart.record.failures(reads) if not _not_offered(failure)]
         if failures:
             named = ", ".join(dict.fromkeys(f"{failure.resource_type}: {failure.reason}" for failure in failures))
             return Fact.unknown(Why.NOT_RETRIEVED, *(found.sources if found else ()), note=named)

@@ -11,7 +11,19 @@ from cds_service.core.quantity import Range
 from cds_service.core.vocabulary import Vocabulary
 from cds_service.facts import (
     demographics,
+    evaluation,
+    examination,
+    growth_congenital,
+    imaging_done,
+    labs_vitals,
+    medicines,
     order_facts,
+    planned_care,
+    presentations,
+    red_flags,
+    surgery_devices,
+    trauma,
+    treatment,
 )
 from cds_service.facts.answers import answer
 from cds_service.facts.chart import Chart
@@ -22,7 +34,19 @@ from cds_service.fhir.dates import read_date
 # Importing an area registers its readers.
 AREAS: Final = (
     demographics,
+    evaluation,
+    examination,
+    growth_congenital,
+    imaging_done,
+    labs_vitals,
+    medicines,
     order_facts,
+    planned_care,
+    presentations,
+    red_flags,
+    surgery_devices,
+    trauma,
+    treatment,
 )
 
 # Signs of danger: an answer "no" never erases one that is coded in the chart.

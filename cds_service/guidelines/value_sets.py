@@ -11,7 +11,7 @@ from cds_service.guidelines import strict_yaml
 
 FOLDER: Final = Path(__file__).parent / "value_sets"
 SOURCES: Final = "sources.yaml"
-NEEDS: Final = ("body_site", "reason")
+NEEDS: Final = ("body_site", "reason", "route")
 # CPT families printed as a range are short; a longer one is a slip of the pen.
 LONGEST_RANGE: Final = 200
 

@@ -80,7 +80,9 @@ def sheet(vocabulary: Vocabulary, studies: StudyCatalogue, value_sets) -> MakeSh
         record = PatientRecord.build(
             "me",
             [patient, *({"subject": ME, **resource} for resource in resources)],
-            failures=[Failure(name, "timeout") for name in failures],
+            failures=[
+                Failure(name, reason or "timeout") for name, _, reason in (found.partition(":") for found in failures)
+            ],
             encounter_id=encounter,
         )
         chart = Chart(

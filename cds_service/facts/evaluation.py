@@ -1,0 +1,194 @@
+"""Visits: whether the patient was seen for this problem, how, and again after the treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cds_service.core.fact import Fact, Source
+from cds_service.core.quantity import Range
+from cds_service.core.truth import MET, NOT_MET
+from cds_service.facts.episode import fits_order
+from cds_service.facts.evidence import day_of, merged, regions_in, source_of
+from cds_service.facts.medicines import SPINE_REASONS
+from cds_service.facts.problems import code_regions
+from cds_service.facts.registry import fact, open_fact
+from cds_service.facts.treatment import trial
+from cds_service.fhir.codes import ACT_CODE, CPT, code_values, codings
+from cds_service.fhir.dates import DayRange
+from cds_service.fhir.elements import Resource, mapping, mappings, reference
+from cds_service.fhir.status import usable
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+IN_PERSON: Final = "in_person"
+# What a child is seen for beside pain: the skin over the spine, growth, and malformations.
+_GROWING: Final = (
+    "sacral-dimple", "cutaneous-back-marker", "spina-bifida-open", "spina-bifida-occulta", "tethered-cord",
+    "congenital-spinal-cord-malformation", "congenital-spine-anomaly", "syringomyelia", "chiari",
+    "anorectal-malformation", "scoliosis-idiopathic", "scoliosis-congenital", "scheuermann", "long-tract-signs",
+    "sensory-disturbance", "motor-weakness", "foot-drop", "urinary-retention", "torticollis",
+)  # fmt: skip
+ABOUT_THE_SPINE: Final = (*SPINE_REASONS, *_GROWING)
+_NURSE_VISIT: Final = (CPT, "99211")
+_CLINICIANS: Final = ("Practitioner/", "PractitionerRole/")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit for this problem. `mode` is "in_person", "telephone", ..., None when nothing says it."""
+
+    mode: str | None
+    day: DayRange | None
+    this_one: bool
+    source: Source
+
+
+def visits(chart: Chart) -> list[Visit]:
+    """Visits for this problem up to the review date, the newest first; always the one of the order."""
+    return sorted(_visits(chart), key=lambda visit: visit.day.last.toordinal() if visit.day else 0, reverse=True)
+
+
+def _visits(chart: Chart) -> Iterator[Visit]:
+    for encounter in chart.record.all("Encounter"):
+        day = day_of(chart, encounter)
+        if not usable(encounter) or (day is not None and day.first > chart.review_date):
+            continue
+        this_one = is_this_visit(chart, encounter)
+        types = set(codings(encounter.get("type")))
+        if types == {_NURSE_VISIT} or not _by_clinician(encounter):
+            continue
+        if this_one or _about_this_problem(chart, encounter):
+            yield Visit(mode_of(chart, encounter), day, this_one, source_of(encounter, day))
+
+
+def is_this_visit(chart: Chart, encounter: Resource) -> bool:
+    """Whether the order is written in this visit."""
+    named = reference(chart.order.resource.get("encounter"))
+    own_id = encounter.get("id")
+    if named is not None and chart.record.resolve(named, chart.order.resource) is encounter:
+        return True
+    return own_id is not None and own_id == chart.record.encounter_id
+
+
+def _by_clinician(encounter: Resource) -> bool:
+    """False only when the participants are named and none of them is a clinician."""
+    named = [reference(mapping(found.get("individual"))) for found in mappings(encounter.get("participant"))]
+    known = [name for name in named if name]
+    return not known or any(part in name for name in known for part in _CLINICIANS)
+
+
+def mode_of(chart: Chart, encounter: Resource) -> str | None:
+    """Telehealth is looked for first: an ambulatory class may be a video visit."""
+    types = list(codings(encounter.get("type")))
+    classes = set(codings(encounter.get("class"))) | {
+        (ACT_CODE, code.upper()) for code in code_values(encounter.get("class"))
+    }
+    remote = chart.codes("encounter-type-telehealth")
+    for member in remote.members_among(types):
+        return member.means or "telemedicine"
+    if any(key in chart.codes("encounter-class-virtual") for key in classes):
+        return "telemedicine"
+    if any(key in chart.codes("encounter-class-in-person") for key in classes):
+        return IN_PERSON
+    return IN_PERSON if any(key in chart.codes("encounter-type-in-person") for key in types) else None
+
+
+def _about_this_problem(chart: Chart, encounter: Resource) -> bool:
+    """Whether a coded reason or diagnosis is of the spine, and not of another region than the one ordered."""
+    for system, code in codings(encounter.get("reasonCode")):
+        if _spinal(chart, [(system, code)]) and fits_order(chart, code_regions(system, code)):
+            return True
+    return any(
+        _spinal(chart, chart.record.codes(condition)) and fits_order(chart, regions_in(chart, condition))
+        for condition in _diagnoses(chart, encounter)
+    )
+
+
+def _spinal(chart: Chart, keys: object) -> bool:
+    stated = list(keys) if isinstance(keys, Iterator | list) else []
+    return any(key in chart.codes(name) for name in ABOUT_THE_SPINE for key in stated)
+
+
+def _diagnoses(chart: Chart, encounter: Resource) -> Iterator[Resource]:
+    pointers = [mapping(found.get("condition")) for found in mappings(encounter.get("diagnosis"))]
+    for pointer in (*pointers, *mappings(encounter.get("reasonReference"))):
+        named = chart.record.resolve(reference(pointer) or "", encounter)
+        if named is not None and named.get("resourceType") == "Condition":
+            yield named
+    for condition in chart.record.all("Condition"):
+        named_visit = reference(condition.get("encounter"))
+        if named_visit and chart.record.resolve(named_visit, condition) is encounter:
+            yield condition
+
+
+@fact("in_person_evaluation", reads=("Encounter", "Condition"))
+def in_person_evaluation(chart: Chart, _argument: str | None) -> Fact | None:
+    """Seen face to face for this problem since it began. The visit in which the order is written counts."""
+    close: list[tuple[Source, str]] = []
+    for visit in visits(chart):
+        if visit.mode != IN_PERSON:
+            continue
+        placed = MET if visit.this_one else chart.episode.since(visit.day)
+        if placed is MET:
+            return Fact.of(True, visit.source)
+        old = placed is NOT_MET
+        close.append((visit.source, "seen before the current symptoms began" if old else chart.episode.missing()))
+    return open_fact(*merged(source for source, _ in close), note=close[0][1]) if close else None
+
+
+@fact("days_since_in_person_evaluation", reads=("Encounter", "Condition"))
+def days_since_in_person_evaluation(chart: Chart, _argument: str | None) -> Fact | None:
+    """Days from the latest visit face to face for this problem; not from one before it began."""
+    for visit in visits(chart):
+        if visit.mode != IN_PERSON:
+            continue
+        if visit.day is None:
+            return Fact.of(0.0, visit.source) if visit.this_one else None
+        if visit.this_one or chart.episode.since(visit.day) is not NOT_MET:
+            days = visit.day.days_until(chart.review_date)
+            value = Range(max(days.low, 0.0), days.high) if isinstance(days, Range) else max(days, 0.0)
+            return Fact.of(value, visit.source, since=visit.day.last)
+    return None
+
+
+@fact("evaluation_mode", reads=("Encounter", "Condition"))
+def evaluation_mode(chart: Chart, _argument: str | None) -> Fact | None:
+    """How the patient was seen for this problem; face to face once is enough."""
+    since = [visit for visit in visits(chart) if visit.this_one or chart.episode.since(visit.day) is not NOT_MET]
+    known = [visit for visit in since if visit.mode is not None]
+    best = next((visit for visit in known if visit.mode == IN_PERSON), next(iter(known), None))
+    return Fact.of(best.mode, best.source) if best is not None and best.mode is not None else None
+
+
+@fact("clinical_reevaluation", reads=("Encounter", "Condition", "Communication", "Procedure", "MedicationRequest"))
+def clinical_reevaluation(chart: Chart, _argument: str | None) -> Fact | None:
+    """A visit of any kind, or a completed message, after a treatment that began before it and has run its course.
+
+    Sessions of therapy are treatment and are not read here. Without dated treatment there is nothing to come after.
+    """
+    course = trial(chart)
+    if course is None:
+        return None
+    end = min(course.end, chart.review_date)
+    contacts = [(visit.day, visit.source) for visit in visits(chart)]
+    contacts += list(_messages(chart))
+    for day, source in contacts:
+        if day is not None and day.first >= end and day.first > course.start:
+            return Fact.of(True, source)
+    return None
+
+
+def _messages(chart: Chart) -> Iterator[tuple[DayRange | None, Source]]:
+    """Completed messages, those with a coded reason only when it is of the spine."""
+    for message in chart.record.all("Communication"):
+        if message.get("status") != "completed":
+            continue
+        reasons = list(codings(message.get("reasonCode")))
+        if reasons and not _spinal(chart, reasons):
+            continue
+        day = day_of(chart, message)
+        if day is not None and day.first <= chart.review_date:
+            yield day, source_of(message, day)

@@ -1,0 +1,161 @@
+"""Courses of medicine: which drug, by which route, from when to when, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from cds_service.core.fact import Fact, Source
+from cds_service.core.value_set import Member
+from cds_service.facts.evidence import member_in, merged, source_of
+from cds_service.facts.problems import Problem, declare, look
+from cds_service.facts.registry import fact
+from cds_service.fhir.codes import codings
+from cds_service.fhir.dates import DayRange, course_of
+from cds_service.fhir.elements import Resource, mappings, reference
+from cds_service.fhir.status import usable
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+TYPES: Final = ("MedicationRequest", "MedicationStatement")
+# Value sets whose problems are of the spine: a reason among them makes an adjuvant a treatment of spine pain.
+SPINE_REASONS: Final = (
+    "neck-pain", "thoracic-back-pain", "low-back-pain", "back-pain-unspecified", "coccydynia",
+    "si-joint-pain-sacroiliitis", "radiculopathy-cervical", "radiculopathy-thoracic", "radiculopathy-lumbar",
+    "radiculopathy-any", "disc-disorder", "spondylosis-uncomplicated", "spinal-stenosis-any", "neurogenic-claudication",
+    "spondylolysis", "spondylolisthesis", "myelopathy", "vertebral-compression-fracture", "traumatic-spine-fracture",
+    "spine-sprain-strain-injury", "sacral-si-fracture", "cauda-equina", "spinal-infection", "scoliosis-any",
+    "kyphosis-any", "inflammatory-spondylitis", "spinal-neoplasm", "post-laminectomy-syndrome",
+)  # fmt: skip
+
+declare(
+    Problem("long_term_glucocorticoids", ("long-term-steroid-dx",)),
+    Problem("organ_transplant", ("organ-transplant",), now=False),
+    Problem("immunosuppressant_therapy", ("long-term-immunosuppressant-dx",)),
+    apart=("long_term_glucocorticoids", "organ_transplant", "immunosuppressant_therapy"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Medicine:
+    """One course. `end` is None when nothing says how long it runs; `active` is the status now."""
+
+    resource: Resource
+    member: Member
+    start: DayRange | None
+    end: DayRange | None
+    active: bool
+    source: Source
+
+
+def taken(chart: Chart, value_sets: Iterable[str], *, systemic: bool = True) -> Iterator[Medicine]:
+    """Courses of drugs of these value sets that began by the review date, each once.
+
+    Matched by ingredient (RxNorm) or class (ATC), never by name. With `systemic`, without local routes.
+    """
+    seen: set[int] = set()
+    for name in value_sets:
+        codes = chart.codes(name)
+        for kind in TYPES:
+            for resource in chart.record.coded(kind, codes):
+                if id(resource) in seen or not usable(resource) or (systemic and _is_local(chart, resource)):
+                    continue
+                members = [found for found in codes.members_among(chart.record.codes(resource)) if not found.weak]
+                course = course_of(resource)
+                begun = course.start is None or course.start.first <= chart.review_date
+                if not members or not begun or not _counts(chart, members[0], resource):
+                    continue
+                seen.add(id(resource))
+                source = source_of(resource, course.start)
+                active = resource.get("status") in (None, "active")
+                yield Medicine(resource, members[0], course.start, course.end, active, source)
+
+
+def _is_local(chart: Chart, resource: Resource) -> bool:
+    routes = _routes(resource)
+    return bool(routes) and all(route in chart.codes("route-local") for route in routes)
+
+
+def _routes(resource: Resource) -> set[tuple[str, str]]:
+    dosages = [*mappings(resource.get("dosageInstruction")), *mappings(resource.get("dosage"))]
+    return {route for dosage in dosages for route in codings(dosage.get("route"))}
+
+
+def _counts(chart: Chart, member: Member, resource: Resource) -> bool:
+    """Whether the resource says what the code leaves open: that the drug is for the spine, or not for the skin."""
+    if member.needs == "reason":
+        return for_spine(chart, resource)
+    return member.needs != "route" or bool(_routes(resource))
+
+
+def for_spine(chart: Chart, resource: Resource) -> bool:
+    """Whether the stated reason of a resource is a problem of the spine."""
+    concepts: list[object] = [resource.get("reasonCode")]
+    for pointer in mappings(resource.get("reasonReference")):
+        named = chart.record.resolve(reference(pointer) or "", resource)
+        if named is not None:
+            concepts.append(named.get("code"))
+    return any(is_spinal(chart, concept) for concept in concepts)
+
+
+def is_spinal(chart: Chart, concept: object) -> bool:
+    return any(member_in(chart.codes(name), concept) for name in SPINE_REASONS)
+
+
+def length_days(medicine: Medicine, until: date) -> int | None:
+    """Days of the course up to `until` as far as both ends are known; None when one is not."""
+    if medicine.start is None:
+        return None
+    end = medicine.end.last if medicine.end else (until if medicine.active else None)
+    return (min(end, until) - medicine.start.last).days if end else None
+
+
+@fact("long_term_glucocorticoids", reads=("Condition", *TYPES))
+def long_term_glucocorticoids(chart: Chart, _argument: str | None) -> Fact | None:
+    """The status code, or a systemic course of at least the policy length, running or recently ended.
+
+    An active order with no end counts from its start: that is how long-term prescriptions are written.
+    """
+    coded = look(chart, "long_term_glucocorticoids").fact()
+    if coded is not None and coded.value is True:
+        return coded
+    settings = chart.settings
+    long_ones = []
+    for medicine in taken(chart, ("med-corticosteroid-systemic",)):
+        days = length_days(medicine, chart.review_date)
+        ended = (chart.review_date - medicine.end.last).days if medicine.end else 0
+        if days is not None and days >= settings.long_term_steroid_days and ended <= settings.long_term_steroid_days:
+            long_ones.append(medicine.source)
+    return Fact.of(True, *merged(long_ones)) if long_ones else coded
+
+
+@fact("immunosuppressant_therapy", reads=("Condition", *TYPES))
+def immunosuppressant_therapy(chart: Chart, _argument: str | None) -> Fact | None:
+    """An immunosuppressant now, or one that ended within the policy window."""
+    coded = look(chart, "immunosuppressant_therapy").fact()
+    if coded is not None and coded.value is True:
+        return coded
+    running = _running(chart, ("med-immunosuppressant",), chart.settings.ended_immunosuppressant_days)
+    return Fact.of(True, *merged(running)) if running else coded
+
+
+def _running(chart: Chart, value_sets: tuple[str, ...], days_after: int) -> list[Source]:
+    found = []
+    for medicine in taken(chart, value_sets):
+        end = medicine.end.last if medicine.end else (chart.review_date if medicine.active else None)
+        if end is not None and (chart.review_date - end).days <= days_after:
+            found.append(medicine.source)
+    return found
+
+
+@fact("organ_transplant_on_antirejection", reads=("Condition", "Procedure", *TYPES))
+def organ_transplant_on_antirejection(chart: Chart, _argument: str | None) -> Fact | None:
+    """A solid organ transplant and anti-rejection medicine now: one of the two is not enough."""
+    codes = chart.codes("organ-transplant")
+    grafts = [*look(chart, "organ_transplant").for_it]
+    grafts += [source_of(done) for done in chart.record.coded("Procedure", codes) if usable(done)]
+    drugs = _running(chart, ("med-antirejection",), 0)
+    return Fact.of(True, *merged((*grafts[:2], *drugs))) if grafts and drugs else None

@@ -1,0 +1,115 @@
+"""Signs of danger, and what makes them likelier. Suspicion is what a red flag is: provisional diagnoses count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cds_service.core.fact import Fact
+from cds_service.facts.evidence import day_of, member_of, source_of
+from cds_service.facts.medicines import TYPES, long_term_glucocorticoids
+from cds_service.facts.problems import Found, Problem, declare, is_new, look
+from cds_service.facts.registry import fact
+from cds_service.fhir.codes import ICD10CM
+from cds_service.fhir.status import Verification, current, usable, verification
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+NEW: Final[dict[str, Any]] = {"suspected": True, "new": True}
+FLAG: Final[dict[str, Any]] = {"suspected": True, "reason": True}
+# As the reason of an order these only raise a suspicion; on a problem list they are cancer.
+_OF_THE_SPINE: Final = ("C41.2", "C41.4", "C70.1", "C72.0", "C72.1", "C79.3", "C79.4", "C79.5", "C90.0")
+
+declare(
+    # deficits
+    Problem("new_motor_weakness", ("motor-weakness",), dated=True, **NEW),
+    Problem("new_foot_drop", ("foot-drop",), **NEW),
+    Problem("new_bilateral_leg_weakness", ("bilateral-leg-weakness",), **NEW),
+    Problem("new_neuro_deficit", ("motor-weakness",), dated=True, **NEW),
+    Problem("new_neuro_deficit", ("foot-drop", "bilateral-leg-weakness", "cauda-equina"), **NEW),
+    Problem("new_neuro_deficit", ("spinal-cord-injury",), fresh=True, **NEW),
+    # cauda equina
+    Problem("red_flag_cauda_equina", ("cauda-equina",), injury=True, **FLAG),
+    Problem("saddle_anesthesia", ("saddle-anesthesia",), exam=True, sites=("body-site-perineum",), **FLAG),
+    Problem("unexplained_urinary_retention", ("urinary-retention",), reason=True, without=("R33.0",), **NEW),
+    Problem("new_bowel_bladder_incontinence", ("bladder-incontinence", "bowel-incontinence"),
+            without=("N39.44", "N39.46"), **NEW),
+    # aorta
+    Problem("known_aortic_aneurysm", ("aortic-aneurysm-dissection", "abdominal-aortic-aneurysm"), reason=True),
+    Problem("suspected_aortic_dissection", ("aortic-dissection",), known=False, **FLAG),
+    Problem("suspected_aortic_dissection", ("aortic-dissection",), new=True),
+    # cancer
+    Problem("known_cancer_history", ("malignancy-active",), now=False),
+    Problem("known_cancer_history", ("malignancy-active",), now=False, reason=True, without=_OF_THE_SPINE),
+    Problem("known_cancer_history", ("malignancy-history",), now=False, reason=True),
+    Problem("spinal_neoplastic_involvement", ("spinal-neoplasm",), now=False),
+    Problem("suspected_spinal_malignancy", ("spinal-neoplasm",), known=False, unless_known=True, **FLAG),
+    Problem("suspected(cord_tumor)", ("cord-tumor",), known=False, unless_known=True, **FLAG),
+    Problem("night_pain", ("night-pain",)),
+    Problem("unintended_weight_loss", ("weight-loss",), exam=True, episode=True, **FLAG),
+    # fracture
+    Problem("suspected_pathologic_fracture", ("pathological-fracture-spine",), fresh=True, **FLAG),
+    Problem("suspected_traumatic_fracture", ("traumatic-spine-fracture",), fresh=True, episode=True, **FLAG),
+    # infection
+    Problem("suspected_spinal_infection", ("spinal-infection",), **FLAG),
+    Problem("red_flag_infection", ("spinal-infection",), suspected=True),
+    Problem("condition(spinal_infection)", ("spinal-infection",)),
+    Problem("suspected(epidural_abscess)", ("epidural-abscess",), **FLAG),
+    Problem("iv_drug_use", ("iv-drug-use",), now=False, exam=True),
+    Problem("recent_bacterial_infection", ("recent-bacterial-infection",), now=False, within="recent_infection_days"),
+    Problem("immunocompromised", ("immunocompromised-condition",)),
+    Problem("hiv_aids", ("hiv",), now=False),
+    Problem("diabetes_mellitus", ("diabetes",)),
+    Problem("chronic_dialysis", ("chronic-dialysis",)),
+    Problem("wound_over_spine", ("pressure-ulcer-back",), injury=True, exam=True),
+    # bone
+    Problem("condition(low_bone_mineral_density)", ("osteoporosis-low-bmd",), now=False),
+    Problem("condition(prior_low_energy_fracture)", ("prior-low-energy-fracture",), now=False),
+    Problem("predisposed_to_insufficiency_fracture", ("osteoporosis-low-bmd", "prior-low-energy-fracture"), now=False),
+    Problem("condition(insufficiency_fracture)", ("pathological-fracture-spine",), injury=True, without=("M84.5",)),
+    apart=("condition(low_bone_mineral_density)", "predisposed_to_insufficiency_fracture"),
+)  # fmt: skip
+
+_RIGHT: Final = ("M5431", "M5441")
+_LEFT: Final = ("M5432", "M5442")
+
+
+@fact("acute_bilateral_sciatica", reads=("Condition",))
+def acute_bilateral_sciatica(chart: Chart, _argument: str | None) -> Fact | None:
+    """A right and a left sciatica, both current and both new. An unspecified side is no second side."""
+    sides: dict[str, list[Any]] = {"right": [], "left": []}
+    codes = chart.codes("bilateral-sciatica")
+    for condition in chart.record.coded("Condition", codes):
+        day = day_of(chart, condition)
+        if verification(condition) is Verification.REFUTED or not current(condition) or not is_new(chart, day):
+            continue
+        for system, code in chart.record.codes(condition):
+            plain = code.replace(".", "")
+            if system == ICD10CM and plain in _RIGHT:
+                sides["right"].append(source_of(condition, day))
+            elif system == ICD10CM and plain in _LEFT:
+                sides["left"].append(source_of(condition, day))
+    both = sides["right"] and sides["left"]
+    return Fact.of(True, *sides["right"][:1], *sides["left"][:1]) if both else None
+
+
+@fact("condition(leukemia_only)", reads=("Condition",))
+def leukemia_only(chart: Chart, _argument: str | None) -> Fact | None:
+    """Leukemia on record, and no other cancer."""
+    leukemia, cancer = chart.codes("leukemia"), chart.codes("malignancy-active")
+    found = Found()
+    for condition in chart.record.coded("Condition", cancer):
+        if usable(condition) and member_of(chart, cancer, condition):
+            of_blood = any(key in leukemia for key in chart.record.codes(condition))
+            (found.for_it if of_blood else found.against).append(source_of(condition, day_of(chart, condition)))
+    return Fact.of(True, *found.for_it) if found.for_it and not found.against else None
+
+
+@fact("predisposed_to_insufficiency_fracture", reads=("Condition", *TYPES))
+def predisposed_to_insufficiency_fracture(chart: Chart, _argument: str | None) -> Fact | None:
+    """Weak bone, an earlier low-energy fracture, or long-term systemic steroids."""
+    coded = look(chart, "predisposed_to_insufficiency_fracture").fact()
+    if coded is not None and coded.value is True:
+        return coded
+    steroids = long_term_glucocorticoids(chart, None)
+    return steroids if steroids is not None and steroids.value is True else coded

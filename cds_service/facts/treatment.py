@@ -1,0 +1,239 @@
+"""Conservative treatment: what was done since the symptoms began, for how long, and whether it helped.
+
+What a chart holds is a lower bound: home exercise and advice are rarely coded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from cds_service.core.fact import Fact, Source
+from cds_service.core.quantity import Range
+from cds_service.core.truth import MET, NOT_MET
+from cds_service.facts.episode import ONSET_NEEDED, fits_order
+from cds_service.facts.evidence import day_of, member_of, merged, regions_in, source_of, start_day
+from cds_service.facts.medicines import TYPES, is_spinal, taken
+from cds_service.facts.registry import fact, open_fact
+from cds_service.fhir.codes import code_values, codings
+from cds_service.fhir.dates import DayRange, period
+from cds_service.fhir.elements import Resource, mapping, mappings, reference
+from cds_service.fhir.status import usable
+
+if TYPE_CHECKING:
+    from cds_service.facts.chart import Chart
+
+# What counts as treatment, by the name we give it. Muscle relaxants and braces are named, and count for no time.
+_MEDICINES: Final[dict[str, str]] = {
+    "med-nsaid": "nsaid",
+    "med-analgesic-nonopioid": "analgesic",
+    "med-opioid": "opioid",
+    "med-corticosteroid-systemic": "corticosteroid",
+}
+_PROCEDURES: Final[dict[str, str]] = {
+    "proc-physical-therapy": "physical_therapy",
+    "proc-spinal-manipulation": "manipulation",
+    "proc-epidural-interlaminar-cervicothoracic": "epidural_injection",
+    "proc-epidural-interlaminar-lumbar-caudal": "epidural_injection",
+    "proc-epidural-transforaminal": "epidural_injection",
+    "proc-facet-mbb": "facet_injection",
+    "proc-other-pain-injection": "other_injection",
+}
+_NAMED_ONLY: Final[dict[str, str]] = {"proc-orthosis": "orthosis"}
+_THERAPY: Final = ("proc-physical-therapy", "proc-spinal-manipulation")
+_READS: Final = ("Condition", "Procedure", "Encounter", "CarePlan", *TYPES)
+_NO_PROGRESS: Final = frozenset({"not-achieved", "no-progress", "not-attainable", "worsening"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of treatment. `has_period`: the chart states its length, not only a day."""
+
+    kind: str
+    start: DayRange
+    end: date
+    has_period: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An unbroken run of treatment in this episode. `weeks` is counted from `start` to `end`."""
+
+    start: date
+    end: date
+    items: tuple[Item, ...]
+
+    @property
+    def weeks(self) -> float:
+        counted = len(self.items) > 1 or any(item.has_period for item in self.items)
+        return (self.end - self.start).days / 7 if counted else 0.0
+
+
+def items(chart: Chart) -> list[Item]:
+    """Treatment of the spine up to the review date, the oldest first, whenever it began."""
+    found = [*_medicines(chart), *_procedures(chart), *_sessions(chart), *_plans(chart)]
+    found = [item for item in found if item.start.first <= chart.review_date]
+    return sorted(found, key=lambda item: item.start.first)
+
+
+def _medicines(chart: Chart) -> Iterator[Item]:
+    for value_set, kind in _MEDICINES.items():
+        for medicine in taken(chart, (value_set,)):
+            if medicine.start is None or _for_something_else(chart, medicine.resource):
+                continue
+            end = medicine.end.last if medicine.end else medicine.start.last
+            has_period = medicine.end is not None and not _as_needed(medicine.resource)
+            yield Item(kind, medicine.start, min(end, chart.review_date), has_period, medicine.source)
+
+
+def _as_needed(resource: Resource) -> bool:
+    """Taken when needed: begun on its day, not taken all the time."""
+    return any(
+        dosage.get("asNeededBoolean") is True or dosage.get("asNeededCodeableConcept")
+        for name in ("dosageInstruction", "dosage")
+        for dosage in mappings(resource.get(name))
+    )
+
+
+def _procedures(chart: Chart) -> Iterator[Item]:
+    for value_set, kind in _PROCEDURES.items():
+        codes = chart.codes(value_set)
+        for procedure in chart.record.coded("Procedure", codes):
+            member = member_of(chart, codes, procedure)
+            if member is None or not usable(procedure) or _for_something_else(chart, procedure):
+                continue
+            if not fits_order(chart, frozenset(member.regions) or regions_in(chart, procedure)):
+                continue
+            yield from _dated(chart, procedure, kind)
+
+
+def _sessions(chart: Chart) -> Iterator[Item]:
+    """Visits that are themselves therapy."""
+    for encounter in chart.record.all("Encounter"):
+        keys = list(codings(encounter.get("type")))
+        if usable(encounter) and any(key in chart.codes(name) for name in _THERAPY for key in keys):
+            if not _for_something_else(chart, encounter):
+                yield from _dated(chart, encounter, "physical_therapy")
+
+
+def _plans(chart: Chart) -> Iterator[Item]:
+    """Activities of a care plan that are under way or done. A referral alone is a plan."""
+    for plan in chart.record.all("CarePlan"):
+        if plan.get("status") not in ("active", "completed"):
+            continue
+        for activity in mappings(plan.get("activity")):
+            detail = mapping(activity.get("detail"))
+            keys = list(codings(detail.get("code")))
+            if detail.get("status") not in ("in-progress", "completed"):
+                continue
+            if any(key in chart.codes(name) for name in _THERAPY for key in keys):
+                start, end = period(detail.get("scheduledPeriod"))
+                start = start or period(plan.get("period"))[0]
+                if start is not None:
+                    last = end.last if end else start.last
+                    source = source_of(plan, start)
+                    yield Item("physical_therapy", start, min(last, chart.review_date), end is not None, source)
+
+
+def _dated(chart: Chart, resource: Resource, kind: str) -> Iterator[Item]:
+    start, end = start_day(chart, resource), day_of(chart, resource)
+    stated_end = period(resource.get("performedPeriod"))[1]
+    if start is None:
+        return
+    if resource.get("status") == "in-progress" and stated_end is None and resource.get("performedPeriod"):
+        yield Item(kind, start, chart.review_date, True, source_of(resource, start))
+        return
+    last = max(end.last, start.last) if end else start.last
+    yield Item(kind, start, min(last, chart.review_date), stated_end is not None, source_of(resource, start))
+
+
+def _for_something_else(chart: Chart, resource: Resource) -> bool:
+    """Whether every reason that a resource states in codes is of something other than the spine."""
+    stated = [concept for concept in mappings(resource.get("reasonCode")) if any(codings(concept))]
+    for pointer in mappings(resource.get("reasonReference")):
+        named = chart.record.resolve(reference(pointer) or "", resource)
+        if named is not None and any(codings(named.get("code"))):
+            stated.append(mapping(named.get("code")))
+    return bool(stated) and not any(is_spinal(chart, concept) for concept in stated)
+
+
+def trial(chart: Chart) -> Trial | None:
+    """The longest unbroken run of treatment begun since the symptoms began; of equal ones the latest."""
+    runs: list[list[Item]] = []
+    for item in items(chart):
+        if chart.episode.since(item.start) is not MET:
+            continue
+        gap = (item.start.last - max(held.end for held in runs[-1])).days if runs else 0
+        if runs and gap <= chart.settings.treatment_gap_days:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    # A run counts from the last day on which it may have begun: the length is a lower bound.
+    trials = [Trial(run[0].start.last, max(held.end for held in run), tuple(run)) for run in runs]
+    return max(trials, key=lambda found: (found.weeks, found.end), default=None)
+
+
+@fact("conservative_treatment_weeks", reads=_READS)
+def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | None:
+    """At least as long as the longest run on record, at most as long as the episode itself.
+
+    Open, with the onset named as what is missing, when nothing places the treatment after the start of the symptoms.
+    """
+    episode = chart.episode
+    course = trial(chart)
+    longest = episode.age(chart.review_date).high / 7
+    if course is not None:
+        sources = merged(item.source for item in reversed(course.items))
+        return Fact.of(Range(min(course.weeks, longest), longest), *sources, since=course.start)
+    if episode.first is not None:
+        return Fact.of(Range(0.0, longest), *episode.sources, since=episode.last)
+    unplaced = [item.source for item in items(chart)]
+    return open_fact(*merged(unplaced), note=ONSET_NEEDED) if unplaced else None
+
+
+@fact("conservative_treatment_type", reads=_READS)
+def conservative_treatment_type(chart: Chart, _argument: str | None) -> Fact | None:
+    """Kinds of treatment of this episode, muscle relaxants and braces among them."""
+    held = [item for item in items(chart) if chart.episode.since(item.start) is not NOT_MET]
+    kinds = {item.kind: item.source for item in held}
+    for medicine in taken(chart, ("med-muscle-relaxant",)):
+        if medicine.start is not None and chart.episode.since(medicine.start) is not NOT_MET:
+            kinds.setdefault("muscle_relaxant", medicine.source)
+    for value_set, kind in _NAMED_ONLY.items():
+        for procedure in chart.record.coded("Procedure", chart.codes(value_set)):
+            if usable(procedure) and chart.episode.since(day_of(chart, procedure)) is not NOT_MET:
+                kinds.setdefault(kind, source_of(procedure, day_of(chart, procedure)))
+    if not kinds:
+        return None
+    return Fact.of(tuple(kinds) if len(kinds) > 1 else next(iter(kinds)), *merged(kinds.values()))
+
+
+@fact("weeks_since_conservative_treatment", reads=_READS)
+def weeks_since_conservative_treatment(chart: Chart, _argument: str | None) -> Fact | None:
+    """Weeks from the end of the longest run; zero while it goes on."""
+    course = trial(chart)
+    if course is None:
+        return None
+    weeks = max((chart.review_date - course.end).days, 0) / 7
+    return Fact.of(weeks, *merged(item.source for item in reversed(course.items)))
+
+
+@fact("conservative_treatment_failed", reads=("Goal", *_READS))
+def conservative_treatment_failed(chart: Chart, _argument: str | None) -> Fact | None:
+    """A goal for a problem of the spine that was not reached after treatment began. Never inferred from the order."""
+    course = trial(chart)
+    if course is None:
+        return None
+    for goal in chart.record.all("Goal"):
+        day = day_of(chart, goal)
+        if day is None or day.first < course.start or day.first > chart.review_date:
+            continue
+        if _NO_PROGRESS.isdisjoint(code_values(goal.get("achievementStatus"))):
+            continue
+        named = [chart.record.resolve(reference(found) or "", goal) for found in mappings(goal.get("addresses"))]
+        if any(found is not None and is_spinal(chart, found.get("code")) for found in named):
+            return Fact.of(True, source_of(goal, day))
+    return None

@@ -1,0 +1,92 @@
+"""Every reader reads a fact of the vocabulary, from value sets that exist; failures are never read as absence."""
+
+from __future__ import annotations
+
+import pytest
+
+from cds_service.core.fact import Why
+from cds_service.facts.problems import TABLE
+from cds_service.facts.registry import REGISTRY, fact, reads_of
+from cds_service.facts.sheet import RED_FLAGS, split
+
+# Rows that no criterion reads by itself: parts of another fact.
+INTERNAL = {"organ_transplant"}
+
+
+def refs_of(vocabulary):
+    for name, definition in vocabulary.items():
+        yield from ([f"{name}({argument})" for argument in definition.arguments] or [name])
+
+
+def test_every_reader_reads_a_fact_of_the_vocabulary(vocabulary):
+    for ref in (*REGISTRY, *TABLE):
+        name, argument = split(ref)
+        if name in INTERNAL:
+            continue
+        assert name in vocabulary, ref
+        assert argument is None or argument in vocabulary[name].arguments, ref
+
+
+def test_every_row_names_value_sets_that_exist(value_sets):
+    for rows in TABLE.values():
+        for row in rows:
+            assert {*row.sets, *row.sites} <= set(value_sets), row.ref
+
+
+def test_red_flags_are_facts(vocabulary):
+    assert set(vocabulary) >= RED_FLAGS
+
+
+def test_two_readers_for_one_fact_stop_the_service():
+    with pytest.raises(ValueError, match="two readers for age_years"):
+        fact("age_years", reads=())(lambda chart, argument: None)
+
+
+def test_reads_cover_answers_and_every_argument():
+    assert {"Condition", "QuestionnaireResponse", "Observation"} <= set(reads_of("condition"))
+    assert "Procedure" in reads_of("procedure_history")
+    assert set(reads_of("hoffmann_sign")) == {"QuestionnaireResponse", "Observation"}
+
+
+def test_an_empty_chart_documents_nothing_but_the_order(sheet, vocabulary):
+    facts = sheet(born=None)
+    known = {ref for ref in refs_of(vocabulary) if facts.read(ref).known}
+    assert known == {"requested_cpt", "requested_region", "requested_contrast", "requested_units"}
+
+
+def test_a_chart_that_could_not_be_read_is_never_taken_for_an_empty_one(sheet, vocabulary):
+    types = {kind for ref in REGISTRY for kind in reads_of(ref.partition("(")[0])}
+    facts = sheet(born=None, failures=types)
+    for ref in refs_of(vocabulary):
+        found = facts.read(ref)
+        of_order = not REGISTRY.get(ref, REGISTRY["age_years"]).reads
+        assert found.known or of_order or found.why is Why.NOT_RETRIEVED, ref
+
+
+def test_a_failed_query_names_its_type_and_reason(sheet):
+    found = sheet(failures=["Condition"]).read("new_foot_drop")
+    assert found.why is Why.NOT_RETRIEVED
+    assert found.note == "Condition: timeout"
+
+
+def test_what_holds_stands_although_another_query_failed(sheet, condition):
+    facts = sheet(condition("G83.4", onset="2026-11-01"), failures=["Observation"])
+    assert facts.read("red_flag_cauda_equina").value is True
+
+
+def test_a_denial_that_a_missing_page_could_undo_does_not_stand(sheet, coded):
+    normal = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": coded("loinc", "30341-2"),
+        "effectiveDateTime": "2026-11-09",
+        "valueQuantity": {"value": 8, "code": "mm/h"},
+        "interpretation": [{"coding": [{"code": "N"}]}],
+    }
+    assert sheet(normal).read("infection_labs_abnormal").value is False
+    assert sheet(normal, failures=["Observation"]).read("infection_labs_abnormal").why is Why.NOT_RETRIEVED
+
+
+@pytest.mark.parametrize(("reason", "why"), [("http 404", Why.NOT_DOCUMENTED), ("http 500", Why.NOT_RETRIEVED)])
+def test_a_type_that_a_server_does_not_offer_is_not_a_failure(sheet, reason, why):
+    assert sheet(failures=[f"MedicationStatement:{reason}"]).read("long_term_glucocorticoids").why is why
