@@ -32,10 +32,8 @@ PYTHON = source_tree.python_files()
 WRITTEN = [path for path in source_tree.files() if path != "LICENSE" and source_tree.text(path)]
 
 
-@pytest.mark.parametrize("path", PYTHON)
-def test_a_module_can_be_read_in_one_sitting(path: str) -> None:
-    lines = source_tree.text(path).count("\n")
-    assert lines <= LONG_MODULES.get(path, LONGEST_MODULE)
+def lines_of(path: str) -> int:
+    return source_tree.text(path).count("\n")
 
 
 def lengths(path: str) -> dict[str, int]:
@@ -47,15 +45,23 @@ def lengths(path: str) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("path", PYTHON)
-def test_a_function_fits_on_a_screen(path: str) -> None:
-    allowed = LONG_FUNCTIONS
-    too_long = {name: n for name, n in lengths(path).items() if n > allowed.get(name, LONGEST_FUNCTION)}
+def test_a_module_can_be_read_in_one_sitting() -> None:
+    too_long = {path: lines_of(path) for path in PYTHON if lines_of(path) > LONG_MODULES.get(path, LONGEST_MODULE)}
+    assert not too_long
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    too_long = {
+        name: length
+        for path in PYTHON
+        for name, length in lengths(path).items()
+        if length > LONG_FUNCTIONS.get(name, LONGEST_FUNCTION)
+    }
     assert not too_long
 
 
 def test_the_exceptions_only_shrink() -> None:
-    modules = {path: source_tree.text(path).count("\n") for path in LONG_MODULES}
+    modules = {path: lines_of(path) for path in LONG_MODULES}
     functions = {name: lengths(name.rpartition(":")[0]).get(name, 0) for name in LONG_FUNCTIONS}
     assert modules == LONG_MODULES
     assert functions == LONG_FUNCTIONS
@@ -63,14 +69,14 @@ def test_the_exceptions_only_shrink() -> None:
     assert all(length > LONGEST_FUNCTION for length in functions.values())
 
 
-@pytest.mark.parametrize("path", PYTHON)
-def test_a_name_says_what_is_inside(path: str) -> None:
-    assert not {part.removesuffix(".py") for part in PurePosixPath(path).parts} & EMPTY_NAMES
+def test_a_name_says_what_is_inside() -> None:
+    names = {path: {part.removesuffix(".py") for part in PurePosixPath(path).parts} for path in PYTHON}
+    assert not [path for path, parts in names.items() if parts & EMPTY_NAMES]
 
 
-@pytest.mark.parametrize("path", PYTHON)
-def test_every_imported_name_is_written_out(path: str) -> None:
-    assert not [f"{path}:{line}" for line, name in source_tree.imports(path) if name.endswith(".*")]
+def test_every_imported_name_is_written_out() -> None:
+    stars = [f"{path}:{line}" for path in PYTHON for line, name in source_tree.imports(path) if name.endswith(".*")]
+    assert not stars
 
 
 @pytest.mark.parametrize("what", NOT_HERE)
@@ -84,12 +90,18 @@ def test_no_file_holds(what: str) -> None:
     assert not found
 
 
-@pytest.mark.parametrize("path", source_tree.python_files("tests/"))
-def test_every_file_with_tests_is_collected(path: str) -> None:
+def test_every_file_with_tests_is_collected() -> None:
     """A test in a file that pytest does not open is a guard that nobody runs."""
-    names = [node.name for node in source_tree.tree(path).body if isinstance(node, ast.FunctionDef)]
-    if any(name.startswith("test_") for name in names):
-        assert PurePosixPath(path).name.startswith("test_")
+    unopened = [
+        path for path in PYTHON if path.startswith("tests/") and not PurePosixPath(path).name.startswith("test_")
+    ]
+    holding_tests = [
+        path
+        for path in unopened
+        for node in source_tree.tree(path).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert not holding_tests
 
 
 def test_the_top_of_the_tree_holds_what_the_readme_names() -> None:

@@ -6,8 +6,6 @@ import ast
 import sys
 from collections.abc import Iterator
 
-import pytest
-
 from tests.house import source_tree
 
 # Each part of cds_service with its layer. A part imports its own layer and lower ones.
@@ -66,13 +64,12 @@ def test_every_part_has_a_layer() -> None:
     assert {part_of(path) for path in MODULES} - {""} <= set(LAYERS)
 
 
-@pytest.mark.parametrize("path", MODULES)
-def test_nothing_imports_an_upper_layer(path: str) -> None:
-    layer = LAYERS.get(part_of(path), 0)
+def test_nothing_imports_an_upper_layer() -> None:
     upward = [
         f"{path}:{line} imports {part}"
+        for path in MODULES
         for line, part in parts_imported(path)
-        if not part.startswith("__") and LAYERS[part] > layer
+        if not part.startswith("__") and LAYERS[part] > LAYERS.get(part_of(path), 0)
     ]
     assert not upward
 
@@ -82,35 +79,39 @@ def test_parts_of_one_layer_do_not_import_each_other_in_a_circle() -> None:
     assert not {edge for edge in edges if edge[::-1] in edges}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) == "core"])
-def test_core_imports_the_standard_library_only(path: str) -> None:
-    roots = {name.split(".")[0] for _, name in source_tree.imports(path)}
+def test_core_imports_the_standard_library_only() -> None:
+    roots = {name.split(".")[0] for path in MODULES if part_of(path) == "core" for _, name in source_tree.imports(path)}
     assert roots <= sys.stdlib_module_names | {"cds_service"}
 
 
-@pytest.mark.parametrize("path", MODULES)
-def test_a_library_is_imported_only_by_the_part_it_serves(path: str) -> None:
+def test_a_library_is_imported_only_by_the_part_it_serves() -> None:
     strays = [
         f"{path}:{line} imports {name}"
+        for path in MODULES
         for line, name in source_tree.imports(path)
         if part_of(path) not in KEPT_TO.get(name.split(".")[0], {part_of(path)})
     ]
     assert not strays
 
 
-@pytest.mark.parametrize("path", source_tree.python_files())
-def test_fhir_models_are_the_r4b_ones(path: str) -> None:
+def test_fhir_models_are_the_r4b_ones_and_never_read_a_chart() -> None:
     """The default models of fhir.resources are R5, which refuses most R4 resources."""
-    models = [(line, name) for line, name in source_tree.imports(path) if name.startswith("fhir.resources")]
-    assert not [f"{path}:{line} imports {name}" for line, name in models if not name.startswith("fhir.resources.R4B")]
-    assert not (models and path.startswith(NO_FHIR_MODELS))
+    models = [
+        (path, f"{path}:{line} imports {name}", name)
+        for path in source_tree.python_files()
+        for line, name in source_tree.imports(path)
+        if name.startswith("fhir.resources")
+    ]
+    assert not [said for _, said, name in models if not name.startswith("fhir.resources.R4B")]
+    assert not [said for path, said, _ in models if path.startswith(NO_FHIR_MODELS)]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in NO_CLOCK])
-def test_judging_never_looks_at_the_clock(path: str) -> None:
+def test_judging_never_looks_at_the_clock() -> None:
     clocks = {"now", "today", "utcnow", "time", "monotonic", "time_ns"}
     calls = [
         f"{path}:{node.lineno}"
+        for path in MODULES
+        if part_of(path) in NO_CLOCK
         for node in ast.walk(source_tree.tree(path))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
