@@ -12,6 +12,7 @@ from cds_service.core.determination import Alternative, Determination, Ground
 from cds_service.core.evaluate import Evaluation
 from cds_service.core.judge import Judge, Verdict
 from cds_service.core.order import Study
+from cds_service.core.plan import MRI_CONTRAINDICATED
 from cds_service.core.quantity import bounds
 from cds_service.core.truth import MET, NOT_MET
 
@@ -44,11 +45,11 @@ class Alternatives:
         self._day = day
 
     def of(self, verdict: Verdict) -> tuple[Alternative, ...]:
-        if verdict.ground in (Ground.URGENT_POINTER, Ground.NO_INDICATION, Ground.RED_FLAG, Ground.POINTER):
+        if verdict.ground in (Ground.URGENT_POINTER, Ground.NO_INDICATION, Ground.POINTER):
             return ()
-        found = [*self._steps(verdict), *self._preferences(), *self._named(verdict)]
-        if verdict.determination is Determination.NOT_SUPPORTED and verdict.ground is not Ground.PRESENTATION:
-            found += self._right_study()
+        if verdict.ground is Ground.RED_FLAG:  # its steps wait for nothing; only a better study is worth a word
+            return distinct(self._preferences(), self._study)
+        found = [*self._steps(verdict), *self._preferences(), *self._named(verdict), *self.right_study(verdict)]
         if verdict.ground is Ground.UNMET:
             found += self._not_yet(verdict)
         return distinct(found, self._study)
@@ -82,12 +83,22 @@ class Alternatives:
             if criterion.outcome is Outcome.REQUIRES:
                 continue
             for study in self._studies(criterion.instead):
-                instead_of_ct = criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED
-                if not instead_of_ct or self._verdict_on(study).determination in SUPPORTING:
+                if criterion.outcome is not Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED or self._mri_is_open(study):
                     yield Alternative(study, criterion.id)
 
-    def _right_study(self) -> list[Alternative]:
-        """The same indication asks for another contrast, modality or level: the studies that it supports."""
+    def _mri_is_open(self, study: Study) -> bool:
+        contraindicated = self._judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
+        return not contraindicated and self._verdict_on(study).determination in SUPPORTING
+
+    def right_study(self, verdict: Verdict) -> list[Alternative]:
+        """The same indication asks for another contrast, modality or level: the studies that it supports.
+
+        Empty when the study is the right one and only a step is missing.
+        """
+        if verdict.determination is not Determination.NOT_SUPPORTED or verdict.ground is Ground.PRESENTATION:
+            return []
+        if any(self._judge.evaluation.truth(path.when) is MET for path in verdict.paths):
+            return []
         supported = self._supported(self._candidates(every_region=False))
         if not supported and self._study.contrast not in ("without", "n/a"):
             plain = self._catalogue.find(self._study.modality, self._study.regions, "without")

@@ -185,6 +185,8 @@ class Consideration:
         judge = self.judge_of(study)
         red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
         found = Alternatives(study, judge, self._catalogue, self.verdict_on, self.order.review_date)
+        if verdict.ground is Ground.UNMET and not verdict.decided_by:
+            verdict = replace(verdict, decided_by=self._deciding_elsewhere(judge, found.right_study(verdict)))
         alternatives = found.of(verdict) if verdict.ground is not Ground.PLAIN_XRAY else ()
         unless = escapes(judge, verdict)
         if red_flag and verdict.ground not in (Ground.RED_FLAG, Ground.URGENT_POINTER, Ground.POINTER):
@@ -211,6 +213,11 @@ class Consideration:
             red_flag=red_flag,
             beside=("mri_contraindicated",) if contraindicated else (),
         )
+
+    def _deciding_elsewhere(self, judge: Judge, right: list[Alternative]) -> tuple[Criterion, ...]:
+        """No criterion of this study speaks of the patient: those of the right study do, or the study's own first."""
+        elsewhere = [c for a in right if a.study is not None for c in self.verdict_on(a.study).decided_by]
+        return tuple(dict.fromkeys(elsewhere)) or judge.spoken_of()[:1]
 
     def _ct_instead(self, study: Study) -> Iterator[Alternative]:
         ct = self._catalogue.find(CT, study.regions, "without")

@@ -206,7 +206,10 @@ class Evaluation:
             return stated
         derivation = self._derivation(test, ref)
         if derivation is not None:
-            return self.truth(derivation, reading)
+            derived = self.truth(derivation, reading)
+            denied = reading is Reading.EXCLUSION and definition.denied_by_silence
+            if derived is not UNKNOWN or definition.defined_as is not None or not denied:
+                return derived
         if fact.why is not Why.NOT_DOCUMENTED:
             return UNKNOWN
         answered = definition.met_when_answered.get(test.argument or "")

@@ -75,7 +75,7 @@ class Judge:
     # -- the steps, in order ----------------------------------------------------------------------------------------
 
     def _urgent_pointer(self) -> Verdict | None:
-        return _governed(Ground.URGENT_POINTER, self._met(self.plan.urgent))
+        return _governed(Ground.URGENT_POINTER, self._governing(self._met(self.plan.urgent)))
 
     def _red_flag(self) -> Verdict | None:
         # A red flag waits for nothing, not even for an age: only a known other age excludes it.
@@ -90,7 +90,9 @@ class Judge:
         pointers = [
             pointer for pointer in self._met(self.plan.pointers) if not (pointer.only_if_uncovered and self._covered())
         ]
-        return _governed(Ground.POINTER, pointers)
+        if not pointers:
+            return None
+        return _governed(Ground.POINTER, self._governing([*pointers, *self._met(self.plan.referrals)]))
 
     def _technique(self) -> Verdict | None:
         return _refused(Ground.TECHNIQUE, self._excluded(self.plan.technique))
@@ -116,7 +118,7 @@ class Judge:
         return _refused(Ground.PRESENTATION, self._excluded(self.plan.exclusions))
 
     def _referral(self) -> Verdict | None:
-        return _governed(Ground.REFERRAL, self._met(self.plan.referrals))
+        return _governed(Ground.REFERRAL, self._governing(self._met(self.plan.referrals)))
 
     def _open(self) -> Verdict | None:
         """The nearest path whose only open parts are facts to be shown."""
@@ -164,9 +166,7 @@ class Judge:
         paths = self.nearest_failed_paths()
         preferred = self._met(self.plan.preferences)
         decided = [*self.open_exclusions(), *preferred, *self._with_failed_requirements(paths)]
-        if not decided:
-            decided = [c for c in self.plan.speaking() if self.fits(c) is not NOT_MET][:1]
-        if not decided:
+        if not decided and not self.spoken_of():
             return Verdict(Determination.NO_GUIDELINE, Ground.NO_SECTION, ())
         return Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, tuple(dict.fromkeys(decided)), paths)
 
@@ -234,6 +234,10 @@ class Judge:
         least = min((gap for gap, _ in gaps), default=0)
         return self._preferred(tuple(path for gap, path in gaps if gap == least))
 
+    def spoken_of(self) -> tuple[Criterion, ...]:
+        """The criteria that could support or refuse the study in a patient of this age."""
+        return tuple(c for c in self.plan.speaking() if self.fits(c) is not NOT_MET)
+
     def speaks_of_patient(self, path: Path) -> bool:
         """Whether a presentation, finding or plan that the path asks for is met."""
         return any(self.evaluation.truth(test) is MET for test in path.indications)
@@ -257,12 +261,26 @@ class Judge:
         for criterion in self.plan.exclusions:
             if criterion.ask_open is None or self.fits(criterion) is NOT_MET:
                 continue
-            if self.evaluation.truth(criterion.ask_open.when) is not MET:
+            if self.evaluation.truth(criterion.ask_open.when) is NOT_MET:
                 continue
             unanswered = [ref for ref in criterion.ask_open.facts if not self.evaluation.fact(ref).known]
-            if unanswered:
+            if unanswered and self._would_matter(frozenset(unanswered)):
                 asked.append((criterion, unanswered))
         return asked
+
+    def _would_matter(self, refs: frozenset[str]) -> bool:
+        """Whether answers to these facts could support the study."""
+        return any(
+            way.turns <= refs and not way.blocked
+            for path in self.plan.paths
+            if self.fits(path.criterion) is not NOT_MET
+            for way in self.evaluation.ways(self.path_node(path), turning=True)
+        )
+
+    def _governing(self, criteria: list[Criterion]) -> list[Criterion]:
+        """Without the criteria of documents that give way, unless those are all there is."""
+        governing = [c for c in criteria if c.citation.document not in self.plan.yielding]
+        return governing or criteria
 
     def _with_open_requirements(self, paths: Iterable[Path]) -> list[Criterion]:
         chosen = tuple(paths)
@@ -273,9 +291,9 @@ class Judge:
         return [*(path.criterion for path in chosen), *self.failed_steps(chosen)]
 
     def _preferred(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
-        """Without the paths of documents that give way, unless those are all there is."""
-        governing = tuple(path for path in paths if path.criterion.citation.document not in self.plan.yielding)
-        return governing or paths
+        """The same for paths."""
+        governing = {id(criterion) for criterion in self._governing([path.criterion for path in paths])}
+        return tuple(path for path in paths if id(path.criterion) in governing)
 
 
 def _governed(ground: Ground, criteria: list[Criterion]) -> Verdict | None:

@@ -30,6 +30,7 @@ from typing import Any
 from cds_service.guidelines import strict_yaml
 from cds_service.guidelines.load import CASES, DATA
 
+UNKNOWN_AGE = "unknown"
 TRUTHS = ("met", "not_met", "unknown")
 CASE_KEYS = ("order", "study", "age", "not_read", "units", "contrast", "reasons")
 CONSULTATION_KEYS = ("why", "order", "orders", "born", "hook", "facts", "reasons", "units", "on", "chart")
@@ -48,6 +49,7 @@ class CriterionCase:
     order: str | None
     study: str | None
     age: float | None
+    age_unknown: bool
     units: float
     contrast: str | None
     reasons: tuple[str, ...]
@@ -84,6 +86,17 @@ def criterion_cases() -> Iterator[CriterionCase]:
                     yield _criterion_case(path, criterion, truth, entry)
 
 
+def derived_fact_cases() -> Iterator[CriterionCase]:
+    """Cases of `facts.cases.yaml`: `criterion` then holds the id of a derived fact."""
+    path = DATA / f"facts{CASES}"
+    facts = strict_yaml.read(path).allow(("facts",)).mapping("facts")
+    for fact in facts:
+        by_truth = facts.mapping(fact).allow((), TRUTHS)
+        for truth in TRUTHS:
+            for entry in by_truth.mappings(truth):
+                yield _criterion_case(path, fact, truth, entry)
+
+
 def consultation_cases() -> Iterator[ConsultationCase]:
     for path in case_files():
         data = strict_yaml.read(path)
@@ -111,7 +124,8 @@ def _criterion_case(path: Path, criterion: str, expect: str, entry: strict_yaml.
         not_read=entry.texts("not_read"),
         order=entry.get("order"),
         study=entry.get("study"),
-        age=months(entry.text("age")) if "age" in entry else None,
+        age=months(entry.text("age")) if entry.get("age", UNKNOWN_AGE) != UNKNOWN_AGE else None,
+        age_unknown=entry.get("age") == UNKNOWN_AGE,
         units=float(entry.get("units", 1)),
         contrast=entry.get("contrast"),
         reasons=entry.texts("reasons"),

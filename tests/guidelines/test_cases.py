@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.core.criterion import AllOf, Criterion, Outcome
+from cds_service.core.criterion import AllOf, FactTest, Outcome, Population
 from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Why
 from cds_service.core.order import Study
@@ -15,13 +15,20 @@ from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines, load
 from cds_service.hooks.response import review_json
 from cds_service.review import Consultation, review
-from tests.guidelines.case_files import ConsultationCase, CriterionCase, consultation_cases, criterion_cases
+from tests.guidelines.case_files import (
+    ConsultationCase,
+    CriterionCase,
+    consultation_cases,
+    criterion_cases,
+    derived_fact_cases,
+)
 
 REVIEW_DAY = "2026-11-10"
 CPT = "http://www.ama-assn.org/go/cpt"
 ICD10 = "http://hl7.org/fhir/sid/icd-10-cm"
 WIDE = {"entire_spine", "whole_body"}
 LEVELS = {"cervical", "thoracic", "lumbar"}
+ADULTS, CHILDREN = Population(min_months=216), Population(under_months=216)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +41,18 @@ def test_criterion(case: CriterionCase, guidelines: Guidelines) -> None:
     criterion = guidelines.criterion(case.criterion)
     assert criterion is not None, f"{case.path.name} names a criterion that does not exist: {case.criterion}"
     assert criterion.when is not None
-    node = AllOf((*criterion.ages, criterion.when))
     reading = Reading.EXCLUSION if criterion.outcome is Outcome.NOT_SUPPORTED else Reading.SUPPORT
-    found = evaluation_of(case, study_of(case, criterion, guidelines), guidelines).truth(node, reading)
+    age = usual_age(criterion.population) if case.age is None and not case.age_unknown else case.age
+    study = study_of(case, criterion.studies, guidelines)
+    found = evaluation_of(case, study, age, guidelines).truth(AllOf((*criterion.ages, criterion.when)), reading)
     assert found == case.expect
+
+
+@pytest.mark.parametrize("case", list(derived_fact_cases()), ids=str)
+def test_derived_fact(case: CriterionCase, guidelines: Guidelines) -> None:
+    age = 552.0 if case.age is None and not case.age_unknown else case.age
+    evaluation = evaluation_of(case, study_of(case, frozenset(), guidelines), age, guidelines)
+    assert evaluation.truth(FactTest(case.criterion)) == case.expect
 
 
 @pytest.mark.parametrize("case", list(consultation_cases()), ids=str)
@@ -86,12 +101,19 @@ def outcome_is_review(outcome: object) -> bool:
     return type(outcome).__name__ == "Review"
 
 
-def study_of(case: CriterionCase, criterion: Criterion, guidelines: Guidelines) -> Study:
-    key = case.study or case.order or next(iter(sorted(criterion.studies)), "72148")
+def study_of(case: CriterionCase, studies: frozenset[str], guidelines: Guidelines) -> Study:
+    key = case.study or case.order or min(studies, default="72148")
     return guidelines.studies.with_key(key)[0]
 
 
-def evaluation_of(case: CriterionCase, study: Study, guidelines: Guidelines) -> Evaluation:
+def usual_age(population: Population) -> float | None:
+    """An adult of 46, a child of 12, or nobody's age where the criterion speaks of a narrower group."""
+    if population == ADULTS:
+        return 552.0
+    return 144.0 if population == CHILDREN else None
+
+
+def evaluation_of(case: CriterionCase, study: Study, age: float | None, guidelines: Guidelines) -> Evaluation:
     """The criterion's own view: exactly the stated facts, the order, and silence about all else."""
     regions = study.regions
     if WIDE & set(regions) or len(LEVELS & set(regions)) > 1:
@@ -102,8 +124,8 @@ def evaluation_of(case: CriterionCase, study: Study, guidelines: Guidelines) -> 
         "requested_region": regions,
         "requested_units": case.units,
         "icd10_reason_code": case.reasons or None,
-        "age_months": case.age,
-        "age_years": None if case.age is None else case.age / 12,
+        "age_months": age,
+        "age_years": None if age is None else age / 12,
         **case.facts,
     }
     if given.get("conservative_treatment_weeks") is not None:
