@@ -37,9 +37,10 @@ fix: $(DEV) ## format, and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(DEV) ## rewrite the approved responses in cards/examples and show what changed
-	$(BIN)/cds-service golden
-	@git --no-pager diff --stat -- cards/examples
+golden: $(DEV) ## rewrite approved cards and the requests made from the charts, and show what changed
+	$(BIN)/python -m cds_service.web.demo.hook_requests
+	$(BIN)/python -m tests.unit.card_builder.golden
+	@git --no-pager diff --stat -- cards/examples fhir_fixtures/requests
 
 docs: $(DEV) ## rewrite the generated reference in docs/generated
 	$(BIN)/python docs/generate.py

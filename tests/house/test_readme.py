@@ -43,6 +43,22 @@ def test_every_command_line_exists(path: str) -> None:
     assert named <= set(cli.main.commands)
 
 
+def test_the_makefile_runs_what_exists() -> None:
+    makefile = source_tree.text("Makefile")
+    commands = set(re.findall(r"\$\(BIN\)/cds-service ([a-z]+)", makefile))
+    ours = re.findall(r"\$\(BIN\)/python (?:-m )?([\w./]+)", makefile)
+    assert commands <= set(cli.main.commands)
+    missing = [name for name in ours if name not in ("pip", "venv") and not _runs(name)]
+    assert not missing
+
+
+def _runs(program: str) -> bool:
+    """Whether there is a script of this path, or a module or package to run under this name."""
+    path = program if program.endswith(".py") else program.replace(".", "/")
+    places = (source_tree.ROOT / path, source_tree.ROOT / f"{path}.py", source_tree.ROOT / path / "__main__.py")
+    return any(place.is_file() for place in places)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_every_link_leads_somewhere(path: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", source_tree.text(path))
