@@ -17,6 +17,7 @@ from cds_service.core.vocabulary import Vocabulary
 from cds_service.guidelines import strict_yaml
 from cds_service.guidelines.load import CASES, DATA, Guidelines
 
+UNITS = "requested_units"
 NUMERIC = (Comparison.AT_LEAST, Comparison.AT_MOST, Comparison.MORE_THAN, Comparison.LESS_THAN)
 
 
@@ -83,7 +84,11 @@ def thresholds_have_both_sides(guidelines: Guidelines, root: Path) -> Iterator[F
     for criterion in criteria(guidelines):
         if criterion.outcome is None or criterion.when is None:
             continue
-        stated = [entry["facts"] for by_truth in cases.get(criterion.id, {}).values() for entry in by_truth]
+        stated = [
+            {UNITS: entry.get("units", 1), **entry["facts"]}
+            for by_truth in cases.get(criterion.id, {}).values()
+            for entry in by_truth
+        ]
         ages = [entry for by_truth in cases.get(criterion.id, {}).values() for entry in by_truth if "age" in entry]
         for test in fact_tests(criterion.when):
             if test.comparison not in NUMERIC or not isinstance(test.operand, float):
