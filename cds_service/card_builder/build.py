@@ -85,7 +85,7 @@ def build_cards(
         else:
             cards.append(card)
     if app_url is not None:
-        cards.extend(desk.link_cards(planned, cards, app_url))
+        cards += [*desk.link_cards(planned, tuple(cards), app_url)]
     return Cards(tuple(cards), tuple(silences))
 
 

@@ -97,14 +97,23 @@ def evidence_lines(
     """One line of Markdown per fact that is worth showing; `until` gives the day on which a duration is reached."""
     for item in evidence:
         phrase = words.phrase(item.ref)
-        if phrase.shown and item.fact.known and item.fact.value is not None and item.ref not in AGES:
+        if phrase.shown and item.ref not in AGES and _says_something(item.fact, phrase, words):
             yield _line(item, phrase, words, limits.get(item.ref), until.get(item.ref))
+
+
+def _is_below(value: Value | None, limit: float) -> bool:
+    low = lower_bound(value)
+    return low is not None and low < limit
+
+
+def _says_something(fact: Fact, phrase: FactPhrase, words: Words) -> bool:
+    return fact.known and (isinstance(fact.value, bool) or bool(value_text(fact.value, phrase, words)))
 
 
 def _line(item: Evidence, phrase: FactPhrase, words: Words, limit: float | None, until: date | None) -> str:
     patterns = words.patterns["fact"]
     text = _statement(item.fact, phrase, words, limit)
-    if limit is not None and until is not None and phrase.unit:
+    if limit is not None and until is not None and _is_below(item.fact.value, limit):
         reached = with_unit(_digits(limit), limit, phrase)
         text = patterns["reached"].must_fill(text=text, limit=reached, until=day(until, words))
     if place := _place(item.fact, words):
@@ -114,6 +123,8 @@ def _line(item: Evidence, phrase: FactPhrase, words: Words, limit: float | None,
 
 def _statement(fact: Fact, phrase: FactPhrase, words: Words, limit: float | None) -> str:
     on = next((text for source in fact.sources if (text := chart_date(source.date, words))), "")
+    if isinstance(fact.value, date):
+        on = ""  # a date that says itself when
     since = day(fact.since, words) if fact.since else ""
     if isinstance(fact.value, bool) and (fact.value or phrase.absent is None):
         key, value, since = ("present" if fact.value else "absent"), "", ""
@@ -142,8 +153,7 @@ def value_text(value: Value | None, phrase: FactPhrase, words: Words, limit: flo
             return words.joined([value_text(code, phrase, words) for code in value])
         case _:
             text = number(value, words)
-            low = value.low if isinstance(value, Range) else value
-            if limit is not None and low < limit:
+            if limit is not None and _is_below(value, limit):
                 text = words.patterns["number"]["of"].must_fill(value=text, limit=_digits(limit))
                 return with_unit(text, limit, phrase)
             return with_unit(text, value, phrase)

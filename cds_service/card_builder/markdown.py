@@ -16,12 +16,12 @@ from typing import Final
 LONGEST_TEXT: Final = 160
 
 _MARKUP = re.compile(r"([\\`*_\[\]{}#|~!$])")
-_AT_LINE_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_AT_LINE_START = re.compile(r"^([-+=]|\d+(?=[.)](?:\s|$)))")
 # Renderers of GitHub's Markdown look for these in the finished text as well, so that escaping alone does not help.
 _LINKS: Final = (
     (re.compile(r"://"), ": //"),
-    (re.compile(r"(?i)\bwww\."), "www ."),
-    (re.compile(r"(?i)\b(javascript|data|vbscript|mailto|xmpp):"), r"\1 :"),
+    (re.compile(r"(?i)www\."), "www ."),
+    (re.compile(r"(?i)(javascript|data|vbscript|mailto|xmpp):"), r"\1 :"),
     (re.compile(r"@"), " at "),
 )
 _HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

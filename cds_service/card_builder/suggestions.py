@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cds_service.card_builder.choice import ULTRASOUND, XRAY, XRAY_FACTS
 from cds_service.card_builder.slots import inline
-from cds_service.card_builder.templates import Kind, Template
+from cds_service.card_builder.templates import Kind, Removal, Template
 from cds_service.card_builder.words import Words
 from cds_service.core.determination import Ground, Review
 from cds_service.core.errors import ConfigurationError
@@ -76,9 +76,9 @@ def proposals(review: Review, kind: Kind, others: Sequence[Study]) -> tuple[tupl
         if study is None or study.id in seen:
             continue
         seen.add(study.id)
-        if any(_same_advice(study, other) for other in others):
-            drafted.append(study)
-        else:
+        there = [other for other in others if _same_advice(study, other)]
+        drafted += there
+        if not there:
             # A plain x-ray is never taken away: the study that a red flag calls for comes beside it.
             proposed.append(Proposal(study, alternative.in_addition or review.ground is Ground.PLAIN_XRAY))
     if any(ref.startswith(XRAY_FACTS) for ref in review.asks_for):
@@ -128,14 +128,13 @@ def suggestions_for(
     new_uuid: Callable[[], str],
 ) -> list[dict[str, Any]]:
     """At most three suggestions, the first recommended. One whose resource would not be valid FHIR is left out."""
-    if not template.suggests:
-        proposed = ()
-    drafts = [_for_study(order, proposal, profile, words) for proposal in proposed]
-    if template.offers_removal and profile.lone_delete:
-        drafts.append((words.patterns["suggestions"]["remove"].text, [_delete(order, words)]))
+    drafts = [_for_study(order, proposal, profile, words) for proposal in proposed if template.suggests]
     made = [(label, actions) for label, actions in drafts if all(_valid(action) for action in actions)]
+    recommended = bool(made) or template.removal is Removal.RECOMMENDED
+    if template.removal and profile.lone_delete:
+        made.append((words.patterns["suggestions"]["remove"].text, [_delete(order, words)]))
     return [
-        {"label": label, "uuid": new_uuid(), "isRecommended": place == 0, "actions": actions}
+        {"label": label, "uuid": new_uuid(), "isRecommended": recommended and place == 0, "actions": actions}
         for place, (label, actions) in enumerate(made[:MOST_SUGGESTIONS])
     ]
 

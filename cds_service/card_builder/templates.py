@@ -42,6 +42,13 @@ class Kind(StrEnum):
     ANSWER_QUESTIONS = "answer_questions"
 
 
+class Removal(StrEnum):
+    """Whether "Remove this order" is offered, and whether it may be the recommended suggestion."""
+
+    RECOMMENDED = "recommended"
+    OFFERED = "offered"
+
+
 @dataclass(frozen=True, slots=True)
 class OverrideReason:
     """A coded reason for keeping the order. Its code never changes."""
@@ -67,7 +74,7 @@ class Template:
     overrides: tuple[OverrideReason, ...]
     leads: Mapping[str, tuple[str, ...]]
     suggests: bool
-    offers_removal: bool
+    removal: Removal | None
     link: str | None
 
 
@@ -115,7 +122,7 @@ def _load_reasons(path: Path) -> dict[str, OverrideReason]:
 
 
 def _template(data: strict_yaml.Mapping, words: Words, reasons: Mapping[str, OverrideReason]) -> Template:
-    data.allow(("kind", "display", "summary", "detail", "overrides"), ("leads", "suggests", "offers_removal", "link"))
+    data.allow(("kind", "display", "summary", "detail", "overrides"), ("leads", "suggests", "removal", "link"))
     if data.text("kind") not in list(Kind):
         data.fail(f"unknown kind {data['kind']} (known: {', '.join(Kind)})")
     leads = _leads(data, words)
@@ -127,9 +134,17 @@ def _template(data: strict_yaml.Mapping, words: Words, reasons: Mapping[str, Ove
         overrides=_overrides(data, reasons),
         leads=leads,
         suggests=data.flag("suggests") if "suggests" in data else True,
-        offers_removal=data.flag("offers_removal"),
+        removal=_removal(data),
         link=data.text("link") if "link" in data else None,
     )
+
+
+def _removal(data: strict_yaml.Mapping) -> Removal | None:
+    if "removal" not in data:
+        return None
+    if data.text("removal") not in list(Removal):
+        data.fail(f"removal must be one of {', '.join(Removal)}")
+    return Removal(data["removal"])
 
 
 def _leads(data: strict_yaml.Mapping, words: Words) -> dict[str, tuple[str, ...]]:
