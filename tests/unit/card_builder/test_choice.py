@@ -14,7 +14,7 @@ from tests.unit.card_builder import reviews
 from tests.unit.card_builder.reviews import study
 
 SELECT, SIGN = "order-select", "order-sign"
-BESIDE_CT = {
+BESIDE_CT: dict[str, Any] = {
     "beside": ("mri_contraindicated",),
     "alternatives": (Alternative(study("ct_lumbar_wo"), reviews.CT_INSTEAD.id),),
 }

@@ -54,7 +54,7 @@ text_of_any_kind = st.one_of(
 
 def rendered(escaped: str) -> str:
     """The one paragraph that the text renders as, without its <p>."""
-    page = RENDER.render(escaped).strip()
+    page = str(RENDER.render(escaped)).strip()
     assert page.startswith("<p>"), page
     assert page.endswith("</p>")
     return page.removeprefix("<p>").removesuffix("</p>")
