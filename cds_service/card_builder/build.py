@@ -128,7 +128,9 @@ class _Desk:
         body = self._body(
             plan.choice.indicator, template, summary, slots.detail(template), wording.leading_guideline(review)
         )
-        suggested = suggestions_for(review.order, proposed, template, self._profile, self._words, self._new_uuid)
+        suggested = suggestions_for(
+            review.order, proposed, target, template, self._profile, self._words, self._new_uuid
+        )
         if suggested:
             body |= {"suggestions": suggested, "selectionBehavior": self._profile.selection_behavior}
         return Card(template.kind.value, review.order.reference, body)

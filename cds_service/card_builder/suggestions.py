@@ -93,9 +93,14 @@ def proposals(review: Review, kind: Kind, others: Sequence[Study]) -> tuple[tupl
 
 
 def subject(proposed: Sequence[Proposal], drafted: Sequence[Study], review: Review) -> Study | None:
-    """The one study a card names in its summary: None when the levels proposed differ and none is symptomatic."""
+    """The one study a card names and recommends.
+
+    None when the levels proposed differ and neither symptoms nor the order say which is meant. For a red flag the
+    likelier level comes first.
+    """
     studies = [proposal.study for proposal in proposed if not proposal.in_addition]
-    if len({study.regions for study in studies}) > 1 and not _symptomatic(review) & set(studies[0].regions):
+    known = _symptomatic(review) | (set(review.order.regions) - SPREAD)
+    if len({study.regions for study in studies}) > 1 and not review.red_flag and not known & set(studies[0].regions):
         return None
     return proposed[0].study if proposed else next(iter(drafted), None)
 
@@ -122,15 +127,19 @@ def _is_subject(proposal: Proposal, kind: Kind) -> bool:
 def suggestions_for(
     order: ImagingOrder,
     proposed: Sequence[Proposal],
+    target: Study | None,
     template: Template,
     profile: Profile,
     words: Words,
     new_uuid: Callable[[], str],
 ) -> list[dict[str, Any]]:
-    """At most three suggestions, the first recommended. One whose resource would not be valid FHIR is left out."""
+    """At most three suggestions, the first recommended unless the level is open; none whose resource is not valid FHIR.
+
+    `target` is the study that the card names (`subject`).
+    """
     drafts = [_for_study(order, proposal, profile, words) for proposal in proposed if template.suggests]
     made = [(label, actions) for label, actions in drafts if all(_valid(action) for action in actions)]
-    recommended = bool(made) or template.removal is Removal.RECOMMENDED
+    recommended = target is not None if made else template.removal is Removal.RECOMMENDED
     if template.removal and profile.lone_delete:
         made.append((words.patterns["suggestions"]["remove"].text, [_delete(order, words)]))
     return [

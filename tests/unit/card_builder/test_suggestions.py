@@ -198,6 +198,7 @@ def test_a_study_without_level_takes_the_level_of_the_symptoms() -> None:
     assert [s["label"] for s in card["suggestions"]] == ["Change to MRI lumbar spine without contrast (72148)"]
     nowhere = Review(**{**_fields(spread), "evidence": ()})
     assert card_of(nowhere)["summary"] == "Another study is the one the guideline names here"
+    assert [s["isRecommended"] for s in card_of(nowhere)["suggestions"]] == [False, False]
 
 
 def _fields(review: Review) -> dict[str, Any]:
