@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from cds_service.facts.registry import fact, open_fact
 from cds_service.facts.treatment import trial
 from cds_service.fhir.codes import ACT_CODE, CPT, code_values, codings
 from cds_service.fhir.dates import DayRange
-from cds_service.fhir.elements import Resource, mapping, mappings, reference
+from cds_service.fhir.elements import Resource, identity, mapping, mappings, reference
 from cds_service.fhir.status import usable
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def visits(chart: Chart) -> list[Visit]:
 
 
 def _visits(chart: Chart) -> Iterator[Visit]:
+    made_in = _diagnoses_by_visit(chart)
     for encounter in chart.record.all("Encounter"):
         day = day_of(chart, encounter)
         if not usable(encounter) or (day is not None and day.first > chart.review_date):
@@ -60,8 +61,19 @@ def _visits(chart: Chart) -> Iterator[Visit]:
         types = set(codings(encounter.get("type")))
         if types == {_NURSE_VISIT} or not _by_clinician(encounter):
             continue
-        if this_one or _about_this_problem(chart, encounter):
+        if this_one or _about_this_problem(chart, encounter, made_in.get(identity(encounter), [])):
             yield Visit(mode_of(chart, encounter), day, this_one, source_of(encounter, day))
+
+
+def _diagnoses_by_visit(chart: Chart) -> dict[str, list[Resource]]:
+    """Problems that name the visit in which they were made, by "Encounter/id"."""
+    found: dict[str, list[Resource]] = {}
+    for condition in chart.record.all("Condition"):
+        named = reference(condition.get("encounter"))
+        visit = chart.record.resolve(named, condition) if named else None
+        if visit is not None:
+            found.setdefault(identity(visit), []).append(condition)
+    return found
 
 
 def is_this_visit(chart: Chart, encounter: Resource) -> bool:
@@ -96,20 +108,19 @@ def mode_of(chart: Chart, encounter: Resource) -> str | None:
     return IN_PERSON if any(key in chart.codes("encounter-type-in-person") for key in types) else None
 
 
-def _about_this_problem(chart: Chart, encounter: Resource) -> bool:
+def _about_this_problem(chart: Chart, encounter: Resource, made_there: list[Resource]) -> bool:
     """Whether a coded reason or diagnosis is of the spine, and not of another region than the one ordered."""
     for system, code in codings(encounter.get("reasonCode")):
         if _spinal(chart, [(system, code)]) and fits_order(chart, code_regions(system, code)):
             return True
     return any(
         _spinal(chart, chart.record.codes(condition)) and fits_order(chart, regions_in(chart, condition))
-        for condition in _diagnoses(chart, encounter)
+        for condition in (*_diagnoses(chart, encounter), *made_there)
     )
 
 
-def _spinal(chart: Chart, keys: object) -> bool:
-    stated = list(keys) if isinstance(keys, Iterator | list) else []
-    return any(key in chart.codes(name) for name in ABOUT_THE_SPINE for key in stated)
+def _spinal(chart: Chart, keys: Iterable[tuple[str, str]]) -> bool:
+    return any(chart.is_in_any(key, ABOUT_THE_SPINE) for key in keys)
 
 
 def _diagnoses(chart: Chart, encounter: Resource) -> Iterator[Resource]:
@@ -118,10 +129,6 @@ def _diagnoses(chart: Chart, encounter: Resource) -> Iterator[Resource]:
         named = chart.record.resolve(reference(pointer) or "", encounter)
         if named is not None and named.get("resourceType") == "Condition":
             yield named
-    for condition in chart.record.all("Condition"):
-        named_visit = reference(condition.get("encounter"))
-        if named_visit and chart.record.resolve(named_visit, condition) is encounter:
-            yield condition
 
 
 @fact("in_person_evaluation", reads=("Encounter", "Condition"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Fact, Source
 from cds_service.core.value_set import Member
-from cds_service.facts.evidence import member_in, merged, source_of
+from cds_service.facts.evidence import merged, source_of
 from cds_service.facts.problems import Problem, declare, look
 from cds_service.facts.registry import fact
 from cds_service.fhir.codes import codings
@@ -102,7 +102,7 @@ def for_spine(chart: Chart, resource: Resource) -> bool:
 
 
 def is_spinal(chart: Chart, concept: object) -> bool:
-    return any(member_in(chart.codes(name), concept) for name in SPINE_REASONS)
+    return any(chart.is_in_any(key, SPINE_REASONS) for key in codings(concept))
 
 
 def length_days(medicine: Medicine, until: date) -> int | None:
