@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import Any, TypeVar
 
 from cds_service.core.fact import Source
 from cds_service.core.order import ImagingOrder
@@ -16,6 +17,8 @@ from cds_service.facts.settings import Settings
 from cds_service.fhir.dates import DayRange, months_between, read_date
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.studies import StudyCatalogue
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,17 @@ class Chart:
 
     def codes(self, value_set: str) -> CodeSet:
         return self.value_sets[value_set]
+
+    def once(self, make: Callable[[Chart], T]) -> T:
+        """What `make` gives for this chart, made once: many facts look at the same visits, studies and courses."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Callable[[Chart], Any], Any]:
+        return {}
 
     def is_in_any(self, coding: tuple[str, str], value_sets: tuple[str, ...]) -> bool:
         """Whether a code is in one of these value sets. Asked of every visit and drug, hence remembered."""

@@ -48,6 +48,10 @@ class Visit:
 
 def visits(chart: Chart) -> list[Visit]:
     """Visits for this problem up to the review date, the newest first; always the one of the order."""
+    return chart.once(_sorted_visits)
+
+
+def _sorted_visits(chart: Chart) -> list[Visit]:
     return sorted(_visits(chart), key=lambda visit: visit.day.last.toordinal() if visit.day else 0, reverse=True)
 
 

@@ -48,11 +48,15 @@ class Examination:
 
 def examinations(chart: Chart, kinds: frozenset[str], region: str | None = None) -> list[Examination]:
     """Examinations of these kinds, and of this region when one is given, the newest first; undated ones last."""
-    found = [
+    return [
         done
-        for done in (*_reports(chart), *_pictures(chart), *_procedures(chart))
+        for done in chart.once(_examinations)
         if done.kind in kinds and (region is None or matches(region, done.regions))
     ]
+
+
+def _examinations(chart: Chart) -> list[Examination]:
+    found = [*_reports(chart), *_pictures(chart), *_procedures(chart)]
     found = [done for done in found if done.day is None or done.day.first <= chart.review_date]
     return sorted(found, key=lambda done: done.day.last.toordinal() if done.day else 0, reverse=True)
 

@@ -48,12 +48,16 @@ def plans(chart: Chart, *value_sets: str) -> list[Plan]:
 
 def _plans(chart: Chart, name: str) -> Iterator[Plan]:
     codes = chart.codes(name)
-    for resource, concept, day in _planned(chart):
+    for resource, concept, day in chart.once(_everything_planned):
         member = next((found for found in codes.members_among(codings(concept)) if not found.weak), None)
         if member is None or member.code in _NOT_A_PLAN:
             continue
         regions = frozenset(member.regions) or site_regions(resource.get("bodySite"))
         yield Plan(resource, member, regions, resource.get("priority") in _URGENT, source_of(resource, day))
+
+
+def _everything_planned(chart: Chart) -> list[tuple[Resource, object, DayRange | None]]:
+    return list(_planned(chart))
 
 
 def _planned(chart: Chart) -> Iterator[tuple[Resource, object, DayRange | None]]:

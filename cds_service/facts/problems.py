@@ -237,18 +237,25 @@ def _is_known(chart: Chart, codes: CodeSet) -> bool:
 
 def _visits(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
     """Coded reasons of visits since the symptoms began, and of the visit in which the order is written."""
+    for (system, code), sources in chart.once(_visit_reasons).items():
+        member = next(iter(_members(codes, [(system, code)], row)), None)
+        if member is None or member.weak or member.needs:
+            continue
+        spoken = frozenset(row.regions or code_regions(system, code))
+        if region is None or matches(region, spoken):
+            found.for_it.extend(sources)
+
+
+def _visit_reasons(chart: Chart) -> dict[tuple[str, str], list[Source]]:
+    """Where each coded reason of a visit of this episode stands."""
+    reasons: dict[tuple[str, str], list[Source]] = {}
     for encounter in chart.record.all("Encounter"):
-        if not usable(encounter):
-            continue
         day = day_of(chart, encounter)
-        if not (_is_this_visit(chart, encounter) or recent_enough(chart, day, chart.settings.acute_days)):
-            continue
-        for system, code in codings(encounter.get("reasonCode")):
-            member = next(iter(_members(codes, [(system, code)], row)), None)
-            spoken = frozenset(row.regions or code_regions(system, code))
-            if member is None or member.weak or member.needs or (region is not None and not matches(region, spoken)):
-                continue
-            found.for_it.append(source_of(encounter, day))
+        of_now = _is_this_visit(chart, encounter) or recent_enough(chart, day, chart.settings.acute_days)
+        if of_now and usable(encounter):
+            for key in codings(encounter.get("reasonCode")):
+                reasons.setdefault(key, []).append(source_of(encounter, day))
+    return reasons
 
 
 def _is_this_visit(chart: Chart, encounter: Resource) -> bool:
@@ -257,7 +264,9 @@ def _is_this_visit(chart: Chart, encounter: Resource) -> bool:
 
 def _examined(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
     """Findings of an examination in this episode: the finding as code with yes or no, or as the value."""
-    for observation in chart.record.all("Observation"):
+    by_value = chart.once(_observations_by_value)
+    named = [found for key, listed in by_value.items() if key in codes for found in listed]
+    for observation in {id(seen): seen for seen in (*chart.record.coded("Observation", codes), *named)}.values():
         said = finding_said(codes, observation)
         if said is None or not usable(observation) or not _sited(chart, row, codes, observation):
             continue
@@ -269,6 +278,16 @@ def _examined(chart: Chart, row: Problem, codes: CodeSet, region: str | None, fo
         ):
             continue
         (found.for_it if said else found.against).append(source_of(observation, day))
+
+
+def _observations_by_value(chart: Chart) -> dict[tuple[str, str], list[Resource]]:
+    """Observations by the codes of their value."""
+    listed: dict[tuple[str, str], list[Resource]] = {}
+    for observation in chart.record.all("Observation"):
+        if "valueCodeableConcept" in observation:
+            for key in codings(observation["valueCodeableConcept"]):
+                listed.setdefault(key, []).append(observation)
+    return listed
 
 
 def _sited(chart: Chart, row: Problem, codes: CodeSet, observation: Resource) -> bool:

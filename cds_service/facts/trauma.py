@@ -61,6 +61,10 @@ class Injury:
 
 def injuries(chart: Chart) -> list[Injury]:
     """Injuries of the spine of this episode, the newest first; late effects of old ones are left out."""
+    return chart.once(_injuries)
+
+
+def _injuries(chart: Chart) -> list[Injury]:
     found: dict[int, Injury] = {}
     for name in SPINE_INJURIES:
         codes = chart.codes(name)

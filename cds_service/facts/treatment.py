@@ -74,6 +74,10 @@ class Trial:
 
 def items(chart: Chart) -> list[Item]:
     """Treatment of the spine up to the review date, the oldest first, whenever it began."""
+    return chart.once(_items)
+
+
+def _items(chart: Chart) -> list[Item]:
     found = [*_medicines(chart), *_procedures(chart), *_sessions(chart), *_plans(chart)]
     found = [item for item in found if item.start.first <= chart.review_date]
     return sorted(found, key=lambda item: item.start.first)
@@ -162,6 +166,10 @@ def _for_something_else(chart: Chart, resource: Resource) -> bool:
 
 def trial(chart: Chart) -> Trial | None:
     """The longest unbroken run of treatment begun since the symptoms began; of equal ones the latest."""
+    return chart.once(_trial)
+
+
+def _trial(chart: Chart) -> Trial | None:
     runs: list[list[Item]] = []
     for item in items(chart):
         if chart.episode.since(item.start) is not MET:
