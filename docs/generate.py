@@ -133,7 +133,7 @@ def settings_page() -> Iterator[str]:
     yield "# Settings\n"
     yield (
         f"From a TOML file named by `{config.CONFIG_FILE}`, then from variables. Lists are separated by commas in "
-        "variables. What they mean stands in `cds_service/config.py`, which also checks them together."
+        "variables. `cds_service/config` says what they mean and checks them together."
     )
     yield ""
     rows = []
