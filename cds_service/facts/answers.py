@@ -233,10 +233,10 @@ def _said(kind: str, value: object) -> bool | None:
 def _number(
     chart: Chart, definition: FactDefinition, statement: Statement, kind: str, value: object
 ) -> float | Range | None:
-    """In the fact's unit; a duration since something is counted on to the review date."""
-    counts_on = "_since_" in definition.id
+    """In the fact's unit; a duration that grows by itself is counted on from the answer to the review date."""
+    counts_from_event = "_since_" in definition.id
     if kind in ("valueDate", "valueDateTime"):
-        return _since_date(definition, read_date(value), chart.review_date) if counts_on else None
+        return _since_date(definition, read_date(value), chart.review_date) if counts_from_event else None
     unit = definition.unit or "count"
     stated = convert(value, unit) if kind == "valueQuantity" else bare_number({kind: value})
     if stated is None and kind == "valueQuantity" and unit == "count":
@@ -250,9 +250,11 @@ def _number(
         return None
     if definition.id in ("age_years", "age_months"):
         return _age(chart, definition, statement, stated)
-    if not counts_on:
-        return stated
-    return _add(stated, _elapsed(statement.when, chart.review_date, unit))
+    if counts_from_event:
+        return _add(stated, _elapsed(statement.when, chart.review_date, unit))
+    if definition.accrues and statement.when is not None:
+        return _add(stated, _elapsed(statement.when, chart.review_date, unit))
+    return stated
 
 
 def _age(chart: Chart, definition: FactDefinition, statement: Statement, stated: float | Range) -> Range | None:
@@ -349,7 +351,7 @@ def _since(chart: Chart, definition: FactDefinition, statement: Statement, value
     sizes = {"days": 1, "weeks": 7}
     size = sizes.get(definition.unit or "")
     try:
-        return statement.when.last - timedelta(value * size) if size else None
+        return chart.review_date - timedelta(value * size) if size else None
     except OverflowError:
         return None
 

@@ -51,17 +51,18 @@ class Medicine:
     source: Source
 
 
-def taken(chart: Chart, value_sets: Iterable[str], *, systemic: bool = True) -> Iterator[Medicine]:
+def taken(chart: Chart, value_sets: Iterable[str], *, on_the_skin: bool = False) -> Iterator[Medicine]:
     """Courses of drugs of these value sets that began by the review date, each once.
 
-    Matched by ingredient (RxNorm) or class (ATC), never by name. With `systemic`, without local routes.
+    Matched by ingredient, product (RxNorm) or class (ATC), never by name. Eye, ear, nose and airway routes do not
+    count, the skin only where asked for: a patch relieves pain, and treats no immune system.
     """
     seen: set[int] = set()
     for name in value_sets:
         codes = chart.codes(name)
         for kind in TYPES:
             for resource in chart.record.coded(kind, codes):
-                if id(resource) in seen or not usable(resource) or (systemic and _is_local(chart, resource)):
+                if id(resource) in seen or not usable(resource) or _is_local(chart, resource, on_the_skin):
                     continue
                 members = [found for found in codes.members_among(chart.record.codes(resource)) if not found.weak]
                 course = course_of(resource)
@@ -74,9 +75,10 @@ def taken(chart: Chart, value_sets: Iterable[str], *, systemic: bool = True) -> 
                 yield Medicine(resource, members[0], course.start, course.end, active, source)
 
 
-def _is_local(chart: Chart, resource: Resource) -> bool:
-    routes = _routes(resource)
-    return bool(routes) and all(route in chart.codes("route-local") for route in routes)
+def _is_local(chart: Chart, resource: Resource, on_the_skin: bool) -> bool:
+    """Whether every stated route keeps the drug where it is applied."""
+    local = [chart.codes("route-local").member(*route) for route in _routes(resource)]
+    return bool(local) and all(route is not None and not (on_the_skin and route.means == "skin") for route in local)
 
 
 def _routes(resource: Resource) -> set[tuple[str, str]]:

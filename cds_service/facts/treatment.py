@@ -32,6 +32,7 @@ _MEDICINES: Final[dict[str, str]] = {
     "med-opioid": "opioid",
     "med-corticosteroid-systemic": "corticosteroid",
 }
+_ON_THE_SKIN: Final = ("med-nsaid", "med-analgesic-nonopioid")
 _PROCEDURES: Final[dict[str, str]] = {
     "proc-physical-therapy": "physical_therapy",
     "proc-spinal-manipulation": "manipulation",
@@ -85,7 +86,7 @@ def _items(chart: Chart) -> list[Item]:
 
 def _medicines(chart: Chart) -> Iterator[Item]:
     for value_set, kind in _MEDICINES.items():
-        for medicine in taken(chart, (value_set,)):
+        for medicine in taken(chart, (value_set,), on_the_skin=value_set in _ON_THE_SKIN):
             if medicine.start is None or _for_something_else(chart, medicine.resource):
                 continue
             end = medicine.end.last if medicine.end else medicine.start.last

@@ -132,6 +132,9 @@ def test_one_item_counts_only_with_a_stated_length(sheet, pain, therapy, drug):
         ("72625", {}, 0.0),  # duloxetine for what?
         ("72625", {"reason": "M54.50"}, 6.0),
         ("72625", {"reason": "F32.9"}, 0.0),
+        ("197805", {}, 6.0),  # ibuprofen 400 mg tablets: a product stands for its ingredient
+        ("5640", {"route": "6064005"}, 6.0),  # rubbed on the back
+        ("5640", {"route": "54485002"}, 0.0),  # eye drops
         ("1191", {}, 0.0),  # aspirin may be for the heart
         ("5640", {"reason": "M17.11"}, 0.0),
         ("5640", {"status": "draft"}, 0.0),

@@ -90,6 +90,40 @@ def test_every_code_is_its_own_short_label(shipped) -> None:
     assert all(0 < len(label) <= 100 for label in labels)
 
 
+def test_products_stand_for_their_ingredient(shipped) -> None:
+    rxnorm = "http://www.nlm.nih.gov/research/umls/rxnorm"
+    ibuprofen = shipped["med-nsaid"].member(rxnorm, "197805")
+    assert (ibuprofen.label, ibuprofen.means) == ("ibuprofen", "systemic")
+    assert shipped["med-corticosteroid-systemic"].member(rxnorm, "10759").needs == "route"
+    injected = [m for m in shipped["med-corticosteroid-systemic"].members if m.label == "triamcinolone"]
+    assert len(injected) > 1
+    assert all(m.needs is None for m in injected[1:])
+    creams = {m.code for m in shipped["med-nsaid"].members if m.means == "topical"}
+    assert creams
+    assert not any(m.means == "topical" for m in shipped["med-corticosteroid-systemic"].members)
+
+
+WRONG_PRODUCTS = [
+    "5640\tsystemic\tibuprofen",
+    "x\tsystemic\t1",
+    "5640\toral\t1",
+    "5640",
+    "7\ttopical\t2\n7\ttopical\t3",
+]
+
+
+@pytest.mark.parametrize("line", WRONG_PRODUCTS)
+def test_a_wrong_line_of_the_product_table_is_refused(tmp_path: Path, line: str) -> None:
+    (tmp_path / "rxnorm_products.tsv").write_text(f"# products\n{line}\n")
+    with pytest.raises(GuidelineError, match=r"rxnorm_products\.tsv:[23]: "):
+        load_value_sets(_folder(tmp_path, GOOD))
+
+
+def test_an_unknown_form_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GuidelineError, match=r"sets\.yaml:2: unknown form oral"):
+        load_value_sets(_folder(tmp_path, GOOD.replace("  codes:", "  forms: [oral]\n  codes:")))
+
+
 def test_good_data_loads(tmp_path: Path) -> None:
     assert (ICD, "M54.2") in load_value_sets(_folder(tmp_path, GOOD))["neck-pain"]
 
