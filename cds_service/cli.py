@@ -118,6 +118,19 @@ def explain(name: str) -> None:
     click.echo(text)
 
 
+@main.group("config")
+def configuration() -> None:
+    """Look at the configuration."""
+
+
+@configuration.command()
+@click.argument("file", type=click.Path(dir_okay=False), metavar="FILE")
+@reporting_faults
+def check(file: str) -> None:
+    """Say in words what the configuration in FILE, together with SPINE_CDS_* variables, decides."""
+    click.echo(config.in_words(config.load(os.environ | {config.CONFIG_FILE: file})))
+
+
 @main.command()
 @reporting_faults
 def openapi() -> None:

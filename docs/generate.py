@@ -7,7 +7,7 @@ fall behind.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
 import click
@@ -133,23 +133,45 @@ def settings_page() -> Iterator[str]:
     yield "# Settings\n"
     yield (
         f"From a TOML file named by `{config.CONFIG_FILE}`, then from variables. Lists are separated by commas in "
-        "variables. `cds_service/config` says what they mean and checks them together."
+        "variables, and clients are JSON there. What they mean stands in `cds_service/config/`, which also checks them "
+        "together; `cds-service config check FILE` puts a file into words."
     )
     yield ""
-    rows = []
-    for setting in fields(config.Settings):
-        default = "" if setting.default is MISSING or setting.default in ("", (), None) else str(setting.default)
-        rows.append(
-            (f"`{setting.name}`", f"`{config.PREFIX}{setting.name.upper()}`", f"`{default}`" if default else "")
-        )
-    yield from table(("Setting", "Variable", "Default"), rows)
+    yield from table(
+        ("Setting", "Variable", "Default"),
+        (
+            (f"`{setting.name}`", f"`{config.PREFIX}{setting.name.upper()}`", default_of(setting))
+            for setting in fields(config.Settings)
+        ),
+    )
+    yield "\n## A client\n"
+    yield "Each `[[clients]]` table of the file. `keys_file` names a JWK Set beside the file, and becomes `keys`."
+    yield ""
+    yield from table(
+        ("Setting", "Default"), ((f"`{setting.name}`", default_of(setting)) for setting in fields(config.Client))
+    )
+
+
+def default_of(setting: Field[object]) -> str:
+    default = setting.default
+    if default is MISSING or default in ("", (), None):
+        return ""
+    return ", ".join(f"`{item}`" for item in (default if isinstance(default, tuple) else (default,)))
 
 
 def commands_page() -> Iterator[str]:
     yield "# Command line\n"
-    for name, command in sorted(cli.main.commands.items()):
+    for name, command in commands(cli.main):
         with click.Context(command, info_name=f"cds-service {name}", terminal_width=100) as context:
             yield f"## {name}\n\n```\n{command.get_help(context)}\n```\n"
+
+
+def commands(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name, those of groups below their group."""
+    for name, command in sorted(group.commands.items()):
+        yield above + name, command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{above}{name} ")
 
 
 def write() -> None:

@@ -73,7 +73,29 @@ def test_production_does_not_start_unsafe() -> None:
     answer = run("serve", SPINE_CDS_MODE="production")
 
     assert answer.exit_code == 4
-    assert "production mode needs fhir_servers" in answer.stderr
+    assert "production mode needs clients" in answer.stderr
+
+
+def test_config_check_says_what_a_file_decides(tmp_path: Path) -> None:
+    file = tmp_path / "cds.toml"
+    file.write_text('port = 8123\nlog_level = "warning"\n')
+
+    said = run("config", "check", str(file), SPINE_CDS_WORKERS="3")
+
+    assert said.exit_code == 0
+    assert "127.0.0.1:8123 with 3 workers" in said.stdout
+    assert "Logs at level warning" in said.stdout
+
+
+def test_config_check_says_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "cds.toml"
+    file.write_text('mode = "production"\n')
+
+    said = run("config", "check", str(file))
+
+    assert (said.exit_code, said.stdout) == (4, "")
+    assert "production mode needs clients" in said.stderr
+    assert "production mode needs public_base_url" in said.stderr
 
 
 def test_migrate_makes_the_store(tmp_path: Path) -> None:

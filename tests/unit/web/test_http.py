@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from cds_service.config import Mode, Settings
+from cds_service.config import Client, Mode, Settings
 from cds_service.web.log import JsonLines
 from tests.hook_requests import BACK_PAIN, a_request, full_prefetch, replaced
 from tests.serving import REVIEWS, SELECT, SIGN, Serving, serving
@@ -33,10 +33,15 @@ PREFLIGHT = {
 }
 PRODUCTION = Settings(
     mode=Mode.PRODUCTION,
-    fhir_servers=("https://ehr.example/fhir",),
-    allowed_issuers=("https://ehr.example",),
+    clients=(
+        Client(
+            "https://ehr.example",
+            jwks_url="https://ehr.example/jwks.json",
+            fhir_servers=("https://ehr.example/fhir",),
+            allowed_origins=("https://sandbox.example",),
+        ),
+    ),
     public_base_url="https://cds.example",
-    allowed_origins=("https://sandbox.example",),
 )
 
 
