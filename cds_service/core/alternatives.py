@@ -12,13 +12,15 @@ from cds_service.core.determination import Alternative, Determination, Ground
 from cds_service.core.evaluate import Evaluation
 from cds_service.core.judge import Judge, Verdict
 from cds_service.core.order import Study
-from cds_service.core.plan import MRI_CONTRAINDICATED
+from cds_service.core.plan import MRI_CONTRAINDICATED, Path
 from cds_service.core.quantity import bounds
 from cds_service.core.truth import MET, NOT_MET
 
 MOST = 4  # studies offered for one order; a longer list is not read
+FEW = 3  # studies that a criterion may offer although the chart supports none of them
+XRAY_ON_RECORD = "plain_xray_available"
 PLAIN_XRAY = "plain_xray"
-XRAY = "XR"
+XRAY, MRI, CT = "XR", "MR", "CT"
 SUPPORTING = (Determination.SUPPORTED, Determination.NEEDS_INFORMATION)
 
 
@@ -48,11 +50,16 @@ class Alternatives:
         if verdict.ground in (Ground.URGENT_POINTER, Ground.NO_INDICATION, Ground.POINTER):
             return ()
         if verdict.ground is Ground.RED_FLAG:  # its steps wait for nothing; only a better study is worth a word
-            return distinct(self._preferences(), self._study)
+            return distinct(self.possible(self._preferences()), self._study)
         found = [*self._steps(verdict), *self._preferences(), *self._named(verdict), *self.right_study(verdict)]
         if verdict.ground is Ground.UNMET:
             found += self._not_yet(verdict)
-        return distinct(found, self._study)
+        return distinct(self.possible(found), self._study)
+
+    def possible(self, alternatives: Iterable[Alternative]) -> list[Alternative]:
+        """Without MRI where MRI is contraindicated."""
+        contraindicated = self._judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
+        return [a for a in alternatives if not (contraindicated and a.study is not None and a.study.modality == MRI)]
 
     def for_red_flag(self) -> tuple[Alternative, ...]:
         """The advanced studies that a red flag of this patient supports, likeliest level first."""
@@ -61,20 +68,39 @@ class Alternatives:
             verdict = self._verdict_on(study)
             if verdict.ground is Ground.RED_FLAG:
                 found.append(Alternative(study, verdict.decided_by[0].id))
-        mri = [a for a in found if a.study is not None and a.study.modality == "MR"]
+        found = self.possible(found)
+        mri = [a for a in found if a.study is not None and a.study.modality == MRI]
         return distinct(mri or found, self._study)[:2]
+
+    def for_urgent_review(self, red_flags_of: Callable[[Study], Iterable[Path]]) -> tuple[Alternative, ...]:
+        """What a reviewer of a child's red flag would look at: studies supported for the child, else the adult ones."""
+        supported = self._judged(Ground.SUPPORT, self._candidates(every_region=True))
+        found = [
+            Alternative(study, path.criterion.id)
+            for study in self._candidates(every_region=True)
+            for path in red_flags_of(study)
+            if self._judge.evaluation.truth(path.when) is MET
+        ]
+        return distinct(self.possible(supported or found), self._study)[:2]
 
     # -- sources of alternatives ------------------------------------------------------------------------------------
 
     def _steps(self, verdict: Verdict) -> Iterator[Alternative]:
         for step in self._judge.failed_steps(verdict.paths):
             for study in self._studies(step.instead):
-                yield Alternative(study, step.id, in_addition=study.modality == XRAY)
+                if study.modality != XRAY:
+                    yield Alternative(study, step.id)
+                elif not self._on_record(study):
+                    yield Alternative(study, step.id, in_addition=True)
+
+    def _on_record(self, film: Study) -> bool:
+        """Whether a plain film of that region is there already: the step then misses something else."""
+        return any(self._judge.evaluation.fact(f"{XRAY_ON_RECORD}({region})").value is True for region in film.regions)
 
     def _preferences(self) -> Iterator[Alternative]:
         for criterion in self._judge.plan.preferences:
             if self._judge.holds(criterion) is MET:
-                for study in self._studies(criterion.instead):
+                for study in self._fitting(self._studies(criterion.instead)):
                     yield Alternative(study, criterion.id)
 
     def _named(self, verdict: Verdict) -> Iterator[Alternative]:
@@ -82,13 +108,23 @@ class Alternatives:
         for criterion in verdict.decided_by:
             if criterion.outcome is Outcome.REQUIRES:
                 continue
-            for study in self._studies(criterion.instead):
-                if criterion.outcome is not Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED or self._mri_is_open(study):
-                    yield Alternative(study, criterion.id)
+            named = self._studies(criterion.instead)
+            if criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED:
+                named = [study for study in named if self._verdict_on(study).determination in SUPPORTING]
+            for study in self._fitting(named):
+                yield Alternative(study, criterion.id)
 
-    def _mri_is_open(self, study: Study) -> bool:
-        contraindicated = self._judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
-        return not contraindicated and self._verdict_on(study).determination in SUPPORTING
+    def _fitting(self, named: list[Study]) -> list[Study]:
+        """Of the studies a criterion names, those the chart supports, else those it may support, else a short list."""
+        supported = [study for study in named if self._fits(study, Determination.SUPPORTED)]
+        if supported:
+            return supported
+        possible = [study for study in named if self._fits(study, Determination.NEEDS_INFORMATION)] or named
+        return possible if len(possible) <= FEW else []
+
+    def _fits(self, study: Study, wanted: Determination) -> bool:
+        verdict = self._verdict_on(study)
+        return verdict.determination is wanted and verdict.ground is not Ground.NO_INDICATION
 
     def right_study(self, verdict: Verdict) -> list[Alternative]:
         """The same indication asks for another contrast, modality or level: the studies that it supports.
@@ -99,18 +135,37 @@ class Alternatives:
             return []
         if any(self._judge.evaluation.truth(path.when) is MET for path in verdict.paths):
             return []
-        supported = self._supported(self._candidates(every_region=False))
-        if not supported and self._study.contrast not in ("without", "n/a"):
-            plain = self._catalogue.find(self._study.modality, self._study.regions, "without")
-            if plain is not None and self._verdict_on(plain).determination is Determination.NEEDS_INFORMATION:
-                return [Alternative(plain, self._verdict_on(plain).decided_by[0].id)]
-        return supported or self._supported(self._candidates(every_region=True))
+        own = set(self._judge.evaluation.regions) & set(LEVELS)
+        for wanted, every_region in (
+            (Ground.SUPPORT, False),
+            (Ground.OPEN, False),
+            (Ground.SUPPORT, True),
+            (Ground.OPEN, True),
+        ):
+            if not own or (wanted is Ground.OPEN and len(own) > 1):
+                continue  # not of the spine; or of several levels, where an open one says nothing
+            found = self._judged(wanted, self._candidates(every_region=every_region))
+            found = [a for a in found if self._may_replace(a, verdict)]
+            if found:
+                return found if wanted is Ground.SUPPORT else found[:1]
+        return []
 
-    def _supported(self, candidates: Iterable[Study]) -> list[Alternative]:
+    def _may_replace(self, alternative: Alternative, verdict: Verdict) -> bool:
+        """CT takes the place of an MRI only where the section of the condition itself asks for it."""
+        study = alternative.study
+        if study is None or study.modality != CT or self._study.modality != MRI:
+            return True
+        return alternative.because.partition("/")[0] in {criterion.section for criterion in verdict.decided_by}
+
+    def _judged(self, wanted: Ground, candidates: Iterable[Study]) -> list[Alternative]:
+        """The candidates that the chart supports, or (OPEN) would support once a few facts are shown."""
         found: list[Alternative] = []
         for study in candidates:
             verdict = self._verdict_on(study)
-            if verdict.determination is Determination.SUPPORTED and verdict.decided_by:
+            supported = verdict.determination is Determination.SUPPORTED
+            if verdict.decided_by and (
+                supported if wanted is Ground.SUPPORT else verdict.ground is wanted and verdict.paths
+            ):
                 found.append(Alternative(study, verdict.decided_by[0].id))
             if len(found) == MOST:
                 break
@@ -118,7 +173,7 @@ class Alternatives:
 
     def _candidates(self, *, every_region: bool) -> Iterator[Study]:
         """Advanced spine studies to compare with: those of the ordered region first, MRI without contrast leading."""
-        own = [region for region in self._study.regions if region in LEVELS]
+        own = [region for region in self._judge.evaluation.regions if region in LEVELS]
         regions = [*own, *(level for level in LEVELS if level not in own)] if every_region else own
         for region in regions:
             for modality, contrast in COMPARED:
@@ -148,16 +203,16 @@ class Alternatives:
         named: list[Study] = []
         for key in keys:
             if key == PLAIN_XRAY:
-                films = (self._catalogue.plain_xray(region) for region in self._study.regions)
+                films = (self._catalogue.plain_xray(region) for region in self._judge.evaluation.regions)
                 named.extend(film for film in films if film is not None)
             else:
                 named.extend(self._catalogue.with_key(key)[:1])
-        own = set(self._study.regions)
+        own = set(self._judge.evaluation.regions)
         return [study for study in named if own & set(study.regions)] or named
 
 
 LEVELS = ("lumbar", "thoracic", "cervical", "pelvis")
-COMPARED = (("MR", "without"), ("MR", "without_and_with"), ("CT", "without"))
+COMPARED = ((MRI, "without"), (MRI, "without_and_with"), (CT, "without"))
 SPINAL_ULTRASOUND = "76800"
 
 

@@ -14,7 +14,7 @@ from cds_service.core.evaluate import Evaluation, Reading, Trace
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value
 from cds_service.core.judge import Circumstances, Judge, Verdict
 from cds_service.core.order import ImagingOrder, Study
-from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Plan, Stage
+from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Path, Plan, Stage
 from cds_service.core.truth import MET, NOT_MET
 from cds_service.core.vocabulary import Role, Vocabulary
 
@@ -185,9 +185,11 @@ class Consideration:
         judge = self.judge_of(study)
         red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
         found = Alternatives(study, judge, self._catalogue, self.verdict_on, self.order.review_date)
-        if verdict.ground is Ground.UNMET and not verdict.decided_by:
-            verdict = replace(verdict, decided_by=self._deciding_elsewhere(judge, found.right_study(verdict)))
+        if verdict.ground is Ground.UNMET:
+            verdict = self._with_right_study(judge, verdict, found.right_study(verdict))
         alternatives = found.of(verdict) if verdict.ground is not Ground.PLAIN_XRAY else ()
+        if verdict.ground is Ground.POINTER and any(c.only_if_uncovered for c in verdict.decided_by):
+            alternatives = found.for_urgent_review(self._adult_red_flags)
         unless = escapes(judge, verdict)
         if red_flag and verdict.ground not in (Ground.RED_FLAG, Ground.URGENT_POINTER, Ground.POINTER):
             if not _is_supported(verdict) or verdict.ground is Ground.PLAIN_XRAY:
@@ -214,10 +216,21 @@ class Consideration:
             beside=("mri_contraindicated",) if contraindicated else (),
         )
 
-    def _deciding_elsewhere(self, judge: Judge, right: list[Alternative]) -> tuple[Criterion, ...]:
-        """No criterion of this study speaks of the patient: those of the right study do, or the study's own first."""
+    def _adult_red_flags(self, study: Study) -> tuple[Path, ...]:
+        return self._plan_of(study, self.order.review_date, Stage.ADULT).red_flags
+
+    def _with_right_study(self, judge: Judge, verdict: Verdict, right: list[Alternative]) -> Verdict:
+        """The indication is right and the study is not: what supports the right study decides, not a nearby path."""
         elsewhere = [c for a in right if a.study is not None for c in self.verdict_on(a.study).decided_by]
-        return tuple(dict.fromkeys(elsewhere)) or judge.spoken_of()[:1]
+        if not elsewhere:
+            return verdict if verdict.decided_by else replace(verdict, decided_by=judge.spoken_of()[:1])
+        sections = {criterion.section for criterion in elsewhere}
+        paths = tuple(path for path in verdict.paths if path.criterion.section in sections)
+        of_other_paths = {
+            id(c) for path in verdict.paths if path not in paths for c in (path.criterion, *path.requires)
+        }
+        own = [c for c in verdict.decided_by if id(c) not in of_other_paths]
+        return replace(verdict, decided_by=tuple(dict.fromkeys((*own, *elsewhere))), paths=paths)
 
     def _ct_instead(self, study: Study) -> Iterator[Alternative]:
         ct = self._catalogue.find(CT, study.regions, "without")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cds_service.core.criterion import Criterion, FactTest, Node
 from cds_service.core.determination import Determination, Ground
 from cds_service.core.judge import Judge, Verdict
+from cds_service.core.plan import MRI_CONTRAINDICATED
 from cds_service.core.truth import MET, NOT_MET, Truth
 
 RED_FLAG_ANY = FactTest("red_flag_any")
@@ -22,7 +23,15 @@ def escapes(judge: Judge, verdict: Verdict) -> tuple[str, ...]:
         if judge.evaluation.truth(RED_FLAG_ANY) is MET and not _level_known(judge):
             found.append(RELEVANT_LEVEL)
     if verdict.ground in (Ground.UNMET, Ground.OPEN):
-        found += _turns(judge, (judge.path_node(path) for path in verdict.paths), MET)
+        sections = {criterion.section for criterion in verdict.decided_by}
+        near = [
+            path
+            for path in judge.plan.paths
+            if (path.criterion.red_flag or path.criterion.section in sections) and judge.speaks_of_patient(path)
+        ]
+        found += _turns(judge, (judge.path_node(path) for path in near), MET)
+        if judge.plan.substitutions and judge.mri_is_supported():
+            found.append(MRI_CONTRAINDICATED.fact)
     if verdict.ground in (Ground.TECHNIQUE, Ground.PRESENTATION):
         found += _turns(judge, (c.when for c in verdict.decided_by if c.when is not None), NOT_MET)
     return tuple(dict.fromkeys(found))

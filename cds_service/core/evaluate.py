@@ -161,21 +161,31 @@ class Evaluation:
                 return SETTLED if self.truth(node) is want else ()
 
     def gap(self, node: Node, want: Truth = MET) -> frozenset[str]:
-        """The facts that would have to come out otherwise for `node` to become `want`, by the shortest way."""
+        """The facts that would have to come out otherwise for `node` to become `want`, by the shortest way.
+
+        A way that needs fewer other indications is shorter, whatever its length.
+        """
         match node:
             case FactTest():
                 gaps = [self._gap_of(node, ref, want) for ref in node.refs(self.regions)]
-                return min(gaps, key=len, default=frozenset()) if want is MET else frozenset[str]().union(*gaps)
+                return self._shortest(gaps) if want is MET else frozenset[str]().union(*gaps)
             case Not(part):
                 return self.gap(part, NOT_MET if want is MET else MET)
             case AllOf(parts):
                 gaps = [self.gap(part, want) for part in parts]
-                return frozenset[str]().union(*gaps) if want is MET else min(gaps, key=len, default=frozenset())
+                return frozenset[str]().union(*gaps) if want is MET else self._shortest(gaps)
             case AnyOf(parts):
                 gaps = [self.gap(part, want) for part in parts]
-                return min(gaps, key=len, default=frozenset()) if want is MET else frozenset[str]().union(*gaps)
+                return self._shortest(gaps) if want is MET else frozenset[str]().union(*gaps)
             case AtLeast():
                 return frozenset() if self.truth(node) is want else frozenset({str(node.count)})
+
+    def _shortest(self, gaps: list[frozenset[str]]) -> frozenset[str]:
+        return min(gaps, key=lambda gap: (sum(map(self.is_indication, gap)), len(gap)), default=frozenset())
+
+    def is_indication(self, ref: str) -> bool:
+        definition = self.vocabulary.get(ref.partition("(")[0])
+        return definition is not None and definition.role is Role.INDICATION
 
     def touches(self, node: Node) -> bool:
         """Whether a presentation, finding or plan that the tree asks for is met: it speaks of this patient."""
@@ -238,18 +248,26 @@ class Evaluation:
             return SETTLED
         fact = self.fact(ref)
         definition = self.vocabulary[test.fact]
+        asked = Way(asks=frozenset({definition.asked_as or ref}))
         if fact.known:
-            return ()
+            return (asked,) if isinstance(fact.value, Range) and self._range_is_open(test, fact.value) else ()
         derivation = self._derivation(test, ref)
         if derivation is not None:
             whole = definition.named_whole if turning and want is MET else None
             inside = self.ways(derivation, want, turning=turning and whole is None)
             return inside if whole is None else (*inside, Way(turns=frozenset({whole})))
-        if fact.why is not Why.NOT_DOCUMENTED:
+        if fact.why is Why.NOT_RETRIEVED:
             return (Way(blocked=frozenset({ref})),)
         if self._silence_is_open(definition, Reading.SUPPORT):
-            return (Way(asks=frozenset({definition.asked_as or ref})),)
+            return (asked,)
+        if fact.why is Why.UNREADABLE:
+            return (Way(blocked=frozenset({ref})),)
         return (Way(turns=frozenset({ref})),) if turning else ()
+
+    @staticmethod
+    def _range_is_open(test: FactTest, value: Range) -> bool:
+        """Whether the exact number could still come out on either side."""
+        return judge_value(test, value) is UNKNOWN
 
     def _gap_of(self, test: FactTest, ref: str, want: Truth) -> frozenset[str]:
         if self._truth_of(test, ref, Reading.SUPPORT) is want:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cds_service.core import truth
@@ -58,6 +58,7 @@ class Judge:
             self._red_flag,
             self._pointer,
             self._technique,
+            self._technique_open,
             self._support,
             self._substitution,
             self._presentation,
@@ -97,6 +98,14 @@ class Judge:
     def _technique(self) -> Verdict | None:
         return _refused(Ground.TECHNIQUE, self._excluded(self.plan.technique))
 
+    def _technique_open(self) -> Verdict | None:
+        """A technique that one answer may rule out as unsafe is not supported until that answer is there."""
+        asked = self._asked_by(self.plan.technique)
+        if not asked:
+            return None
+        facts = sorted({fact for _, facts in asked for fact in facts})
+        return Verdict(Determination.NEEDS_INFORMATION, Ground.OPEN, tuple(c for c, _ in asked), asks_for=tuple(facts))
+
     def _support(self) -> Verdict | None:
         paths = tuple(path for path in self.plan.paths if self.path_truth(path) is MET)
         return _supported(Ground.SUPPORT, self._preferred(paths))
@@ -122,7 +131,9 @@ class Judge:
 
     def _open(self) -> Verdict | None:
         """The nearest path whose only open parts are facts to be shown."""
-        asked = self._asked_by_exclusions()
+        # Where a technique is out anyway, no answer about the presentation would bring the study back.
+        out = any(self.holds(criterion) is MET for criterion in self.plan.technique)
+        asked = [] if out else self._asked_by(self.plan.exclusions)
         nearest: list[tuple[Path, Way]] = []
         for path in self._open_paths():
             ways = [way for way in self.evaluation.ways(self.path_node(path)) if not way.blocked]
@@ -163,9 +174,10 @@ class Judge:
         return Verdict(Determination.NEEDS_INFORMATION, Ground.NO_INDICATION, (), asks_for=(INDICATION,))
 
     def _unmet(self) -> Verdict:
-        paths = self.nearest_failed_paths()
-        preferred = self._met(self.plan.preferences)
-        decided = [*self.open_exclusions(), *preferred, *self._with_failed_requirements(paths)]
+        paths, nearby = self.nearest_failed_paths()
+        decided = [*self.open_exclusions(), *self._met(self.plan.preferences)]
+        decided += [path.criterion for path in (*paths, *nearby)]
+        decided += self.failed_steps(paths)  # the steps of another condition are no business of this patient
         if not decided and not self.spoken_of():
             return Verdict(Determination.NO_GUIDELINE, Ground.NO_SECTION, ())
         return Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, tuple(dict.fromkeys(decided)), paths)
@@ -205,7 +217,7 @@ class Judge:
     def open_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
         """Prerequisites of these paths that are not met, and count for this patient."""
         steps = [r for path in paths for r in path.requires if self.binds(r) and self.holds(r) is not MET]
-        return tuple(dict.fromkeys(steps))
+        return tuple({step.id: step for step in steps}.values())
 
     def failed_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
         """The steps that are known not to be done; all open ones when none is known."""
@@ -224,15 +236,25 @@ class Judge:
             and (self.holds(c) is MET or (self.holds(c) is UNKNOWN and self.evaluation.touches(c.when)))
         ]
 
-    def nearest_failed_paths(self) -> tuple[Path, ...]:
-        """Of the paths that speak of this patient, those that miss the fewest facts. Red flags are escapes instead."""
-        gaps = [
-            (len(self.evaluation.gap(self.path_node(path))), path)
-            for path in self.plan.paths
-            if not path.criterion.red_flag and self.fits(path.criterion) is not NOT_MET and self.speaks_of_patient(path)
-        ]
-        least = min((gap for gap, _ in gaps), default=0)
-        return self._preferred(tuple(path for gap, path in gaps if gap == least))
+    def nearest_failed_paths(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        """Of the paths that speak of this patient: those whose indication is met and that miss the fewest steps, and
+        those that miss the fewest facts of any kind. Red flags are escapes, not paths.
+        """
+        speaking = self._preferred(
+            tuple(
+                path
+                for path in self.plan.paths
+                if not path.criterion.red_flag
+                and self.fits(path.criterion) is not NOT_MET
+                and self.speaks_of_patient(path)
+            )
+        )
+        missed = {path: len(self.evaluation.gap(self.path_node(path))) for path in speaking}
+        indicated = [path for path in speaking if not self._misses_indication(path)]
+        return _least(indicated, missed), _least(speaking, missed)
+
+    def _misses_indication(self, path: Path) -> bool:
+        return any(map(self.evaluation.is_indication, self.evaluation.gap(path.when)))
 
     def spoken_of(self) -> tuple[Criterion, ...]:
         """The criteria that could support or refuse the study in a patient of this age."""
@@ -246,8 +268,10 @@ class Judge:
         return tuple(path for path in self.plan.paths if self.path_truth(path) is UNKNOWN)
 
     def _covered(self) -> bool:
-        """Whether some path supports the study, or could."""
-        return any(self.path_truth(path) is not NOT_MET for path in self.plan.paths)
+        """Whether some path supports the study, or would once its prerequisites are shown."""
+        return any(
+            self.evaluation.truth(path.when) is MET and self.path_truth(path) is not NOT_MET for path in self.plan.paths
+        )
 
     def _met(self, criteria: Iterable[Criterion]) -> list[Criterion]:
         return [c for c in criteria if self.holds(c) is MET]
@@ -255,27 +279,22 @@ class Judge:
     def _excluded(self, criteria: Iterable[Criterion]) -> list[Criterion]:
         return [c for c in criteria if self.holds(c, Reading.EXCLUSION) is MET]
 
-    def _asked_by_exclusions(self) -> list[tuple[Criterion, list[str]]]:
+    def mri_is_supported(self) -> bool:
+        """Whether the MRI that this CT would stand in for is itself supported."""
+        return any(mri.determination is Determination.SUPPORTED for mri in self._circumstances.mri_verdicts())
+
+    def _asked_by(self, exclusions: Iterable[Criterion]) -> list[tuple[Criterion, list[str]]]:
         """Exclusions that only answers can settle, each with the facts that still lack one."""
         asked = []
-        for criterion in self.plan.exclusions:
-            if criterion.ask_open is None or self.fits(criterion) is NOT_MET:
+        for criterion in exclusions:
+            if criterion.ask_open is None or self.fits(criterion) is not MET:
                 continue
             if self.evaluation.truth(criterion.ask_open.when) is NOT_MET:
                 continue
             unanswered = [ref for ref in criterion.ask_open.facts if not self.evaluation.fact(ref).known]
-            if unanswered and self._would_matter(frozenset(unanswered)):
+            if unanswered:
                 asked.append((criterion, unanswered))
         return asked
-
-    def _would_matter(self, refs: frozenset[str]) -> bool:
-        """Whether answers to these facts could support the study."""
-        return any(
-            way.turns <= refs and not way.blocked
-            for path in self.plan.paths
-            if self.fits(path.criterion) is not NOT_MET
-            for way in self.evaluation.ways(self.path_node(path), turning=True)
-        )
 
     def _governing(self, criteria: list[Criterion]) -> list[Criterion]:
         """Without the criteria of documents that give way, unless those are all there is."""
@@ -286,14 +305,16 @@ class Judge:
         chosen = tuple(paths)
         return [*(path.criterion for path in chosen), *self.open_steps(chosen)]
 
-    def _with_failed_requirements(self, paths: Iterable[Path]) -> list[Criterion]:
-        chosen = tuple(paths)
-        return [*(path.criterion for path in chosen), *self.failed_steps(chosen)]
-
     def _preferred(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         """The same for paths."""
         governing = {id(criterion) for criterion in self._governing([path.criterion for path in paths])}
         return tuple(path for path in paths if id(path.criterion) in governing)
+
+
+def _least(paths: Iterable[Path], missed: Mapping[Path, int]) -> tuple[Path, ...]:
+    chosen = tuple(paths)
+    least = min((missed[path] for path in chosen), default=0)
+    return tuple(path for path in chosen if missed[path] == least)
 
 
 def _governed(ground: Ground, criteria: list[Criterion]) -> Verdict | None:

@@ -175,13 +175,13 @@ def _for_its_age(requirement: Criterion, support: Criterion) -> Node:
 
 
 def indication_tests(node: Node, vocabulary: Vocabulary) -> Iterator[FactTest]:
-    """Tests of a tree that, met, show a presentation, finding or plan; those inside derived facts too."""
+    """Tests of a tree that, met, show a presentation, finding or plan. A summary fact speaks as a whole only."""
     match node:
         case FactTest():
             definition = vocabulary[node.fact]
             if definition.role is Role.INDICATION and node.comparison not in NEGATIVE:
                 yield node
-                if definition.defined_as is not None:
+                if definition.defined_as is not None and definition.named_whole is None:
                     yield from indication_tests(definition.defined_as, vocabulary)
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             for part in parts:

@@ -26,8 +26,8 @@ class Member:
 
     `label` is our own wording, `sources` are keys of `value_sets/sources.yaml`. `below` includes narrower codes.
     `weak` codes never make a fact true alone. `needs` names what else the resource must say before the code counts:
-    "body_site" (the code does not say that the spine is meant), "reason" (a drug with other uses) or "route" (a drug that
-    is mostly applied to the skin).
+    "body_site" (the code does not say that the spine is meant), "reason" (a drug with other uses) or "route" (a drug
+    that is mostly applied to the skin).
     `regions` and `means` carry what the code itself tells: spinal regions, a kind of injection, a device label.
     """
 
