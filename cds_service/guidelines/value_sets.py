@@ -55,7 +55,7 @@ def _products(path: Path) -> Products:
     for number, line in enumerate(lines, start=1):
         if line.startswith("#"):
             continue
-        ingredient, form, codes = (line.split("\t") + ["", "", ""])[:3]
+        ingredient, form, codes = [*line.split("\t"), "", "", ""][:3]
         where = f"{path.name}:{number}"
         if form not in FORMS or not ingredient.isdigit() or not all(code.isdigit() for code in codes.split()):
             raise GuidelineError(where, "a line holds an ingredient, a form and products, all but the form numbers")

@@ -43,27 +43,28 @@ def value_sets():
     return load_value_sets()
 
 
+def order_of(studies: StudyCatalogue, cpt: str, own_id: str, extra: dict[str, Any]) -> ImagingOrder:
+    study = studies.with_key(cpt)[0]
+    resource = {"resourceType": "ServiceRequest", "id": own_id, "subject": ME, "authoredOn": str(TODAY), **extra}
+    return ImagingOrder(
+        reference=f"ServiceRequest/{own_id}",
+        study=study,
+        code=study.cpt,
+        contrast=study.contrast if study.contrast in ("without", "with", "without_and_with") else None,
+        regions=study.regions,
+        review_date=TODAY,
+        units=float(extra.get("units", 1)),
+        reasons=tuple(codings(extra.get("reasonCode"))),
+        has_reason="reasonCode" in extra,
+        flags=frozenset(extra.get("flags", ())),
+        recognised_by="code",
+        resource=resource,
+    )
+
+
 @pytest.fixture(scope="session")
 def sheet(vocabulary: Vocabulary, studies: StudyCatalogue, value_sets) -> MakeSheet:
     """sheet(resource, ..., cpt="72148", born="1980-03-02", order={...}, drafts=["72131"], failures=["Condition"])"""
-
-    def order_of(cpt: str, own_id: str, extra: dict[str, Any]) -> ImagingOrder:
-        study = studies.with_key(cpt)[0]
-        resource = {"resourceType": "ServiceRequest", "id": own_id, "subject": ME, "authoredOn": str(TODAY), **extra}
-        return ImagingOrder(
-            reference=f"ServiceRequest/{own_id}",
-            study=study,
-            code=study.cpt,
-            contrast=study.contrast if study.contrast in ("without", "with", "without_and_with") else None,
-            regions=study.regions,
-            review_date=TODAY,
-            units=float(extra.get("units", 1)),
-            reasons=tuple(codings(extra.get("reasonCode"))),
-            has_reason="reasonCode" in extra,
-            flags=frozenset(extra.get("flags", ())),
-            recognised_by="code",
-            resource=resource,
-        )
 
     def build(
         *resources: dict[str, Any],
@@ -87,11 +88,11 @@ def sheet(vocabulary: Vocabulary, studies: StudyCatalogue, value_sets) -> MakeSh
         )
         chart = Chart(
             record=record,
-            order=order_of(cpt, "draft", order or {}),
+            order=order_of(studies, cpt, "draft", order or {}),
             review_date=today,
             value_sets=value_sets,
             studies=studies,
-            drafts=tuple(order_of(code, f"other-{n}", {}) for n, code in enumerate(drafts)),
+            drafts=tuple(order_of(studies, code, f"other-{n}", {}) for n, code in enumerate(drafts)),
             settings=settings or Settings(),
         )
         return FactSheet(chart, vocabulary)

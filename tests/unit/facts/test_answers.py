@@ -199,7 +199,7 @@ def test_the_hour_decides_between_answers_of_one_day_and_without_it_they_contrad
         ("hours_since_vertebral_augmentation", 12, "2026-11-09", 36.0),
         ("months_since_prior_imaging(lumbar)", 3, "2026-09", Range(4 + 11 / 31, 5.3)),
         ("months_since_prior_imaging(lumbar)", 3, None, Why.UNREADABLE),  # nobody knows since when
-        ("conservative_treatment_weeks", 3, "2026-10-20", 6.0),  # may have ended: it does not grow by itself
+        ("conservative_treatment_weeks", 3, "2026-10-20", 6.0),
     ],
 )  # fmt: skip
 def test_durations_count_on_from_the_day_of_the_answer(sheet, stated, ref, answer, when, expected):
