@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import requests
+from fhir.resources.R4B.servicerequest import ServiceRequest
+from flask import Flask
 
+from cds_service.config import Settings
+from cds_service.core.errors import ConfigurationError
 from cds_service.resources import fixtures_dir
+from cds_service.web import demo as demo_parts
 from cds_service.web.demo.hook_requests import HOOKS, request_path
 from cds_service.web.demo.stories import Expected, Story, load_stories
 from tests.functional.demo_server import running_demo
 
 FIXTURES = fixtures_dir()
 REVIEWS = "org.spine-imaging-cds.reviews"
-LEVELS = ("critical", "warning", "info")
 
 STORIES = load_stories(FIXTURES)
 each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
@@ -67,9 +72,9 @@ def test_the_story_comes_true(demo: str, story: Story, hook: str) -> None:
     reviews = reviews_of(answer)
     for expected in story.expected:
         check_review(reviews.get(expected.order), expected)
-    shown = [card["indicator"] for card in answer["cards"]]
-    wanted = [expected.card[hook] for expected in story.expected if expected.card[hook] != "none"]
-    assert sorted(shown, key=LEVELS.index) == sorted(wanted, key=LEVELS.index)
+    shown = [(card["indicator"], card["source"]["topic"]["code"]) for card in answer["cards"]]
+    wanted = [(expected.card[hook], expected.kind) for expected in story.expected if expected.card[hook] != "none"]
+    assert sorted(shown) == sorted(wanted)
 
 
 @each_story
@@ -103,6 +108,50 @@ def test_sources_can_be_read_from_the_record_system(demo: str, story: Story) -> 
         assert requests.get(f"{demo}/fhir/{source}", timeout=10).status_code == 200, source
 
 
+def carry_out(drafts: list[dict[str, Any]], suggestion: dict[str, Any]) -> list[dict[str, Any]]:
+    """The draft orders after an EHR has done what the suggestion says."""
+    after = {f"ServiceRequest/{draft['id']}": draft for draft in drafts}
+    for action in suggestion["actions"]:
+        if action["type"] == "delete":
+            del after[action["resourceId"]]
+        else:
+            resource = {"id": "suggested", **action["resource"]}
+            assert (f"ServiceRequest/{resource['id']}" in after) is (action["type"] == "update")
+            ServiceRequest.model_validate(resource)
+            after[f"ServiceRequest/{resource['id']}"] = resource
+    return list(after.values())
+
+
+def suggestion_case(slug: str) -> Any:
+    """A parameter; the stories named here end in another alert, which is known and not wanted."""
+    known = {
+        "adult-ultrasound": "MRI is offered that the criteria of low back pain do not yet support",
+        "cauda-equina-xray": "the critical card stays although the MRI is drafted",
+    }
+    marks = [pytest.mark.xfail(reason=known[slug], strict=False)] if slug in known else []
+    return pytest.param(slug, marks=marks)
+
+
+@pytest.mark.parametrize("slug", [suggestion_case(story.slug) for story in STORIES])
+def test_taking_our_advice_ends_the_matter(demo: str, slug: str) -> None:
+    """After the recommended suggestion no draft is refused any more, and no warning comes back for what it changed."""
+    (story,) = (story for story in STORIES if story.slug == slug)
+    body = json.loads(request_path(FIXTURES, slug, "order-sign").read_text())
+    answer = ask(demo, story, "order-sign", fhirServer=f"{demo}/fhir")
+    for card in answer["cards"]:
+        for suggestion in card.get("suggestions", ()):
+            if not suggestion.get("isRecommended"):
+                continue
+            drafts = carry_out([entry["resource"] for entry in body["context"]["draftOrders"]["entry"]], suggestion)
+            context = {
+                **body["context"],
+                "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": each} for each in drafts]},
+            }
+            then = ask(demo, story, "order-sign", fhirServer=f"{demo}/fhir", context=context)
+            assert "not_supported" not in [review["determination"] for review in reviews_of(then).values()]
+            assert card["source"]["topic"]["code"] not in [each["source"]["topic"]["code"] for each in then["cards"]]
+
+
 def test_a_browser_on_another_origin_may_write_to_the_record_system(demo: str) -> None:
     """The CRD request generator carries out an update as PUT, from a page of its own."""
     asked = {
@@ -116,18 +165,7 @@ def test_a_browser_on_another_origin_may_write_to_the_record_system(demo: str) -
     assert "prefer" in answer.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_demo_parts_are_not_in_production(tmp_path: Any) -> None:
-    from flask import Flask
-
-    from cds_service.config import Mode, Settings
-    from cds_service.core.errors import ConfigurationError
-    from cds_service.web import demo as demo_parts
-
-    settings = Settings(
-        mode=Mode.PRODUCTION,
-        fhir_servers=("https://ehr.example/fhir",),
-        allowed_issuers=("https://ehr.example",),
-        public_base_url="https://cds.example",
-    )
+def test_demo_parts_refuse_any_other_mode() -> None:
+    production = cast(Settings, SimpleNamespace(demo=False))
     with pytest.raises(ConfigurationError, match="demo mode only"):
-        demo_parts.register(Flask(__name__), settings)
+        demo_parts.register(Flask(__name__), production)

@@ -21,14 +21,15 @@ class Expected:
     """What the service should say about one draft order.
 
     `order` is "ServiceRequest/id"; `determination` is "none" for an order that is not reviewed. `card` gives, per
-    hook, the indicator of its card or "none". `sections` and `alternatives` (CPT codes): at least one of them;
-    an empty list of alternatives means that none may be offered. `asks`: these and nothing else. `until`: the day
-    on which "not yet" ends, as text.
+    hook, the indicator of its card or "none"; `kind` is that of its card template. `sections` and `alternatives` (CPT
+    codes): at least one of them; an empty list of alternatives means that none may be offered. `asks`: these and
+    nothing else. `until`: the day on which "not yet" ends, as text.
     """
 
     order: str
     determination: str
     card: Mapping[str, str]
+    kind: str | None = None
     sections: tuple[str, ...] = ()
     alternatives: tuple[str, ...] | None = None
     asks: tuple[str, ...] | None = None
@@ -93,5 +94,13 @@ def _split(text: str) -> tuple[dict[str, Any], str, str]:
 
 
 def _expected(item: Mapping[str, Any]) -> Expected:
-    lists = {name: tuple(item[name]) for name in ("sections", "alternatives", "asks") if name in item}
-    return Expected(item["order"], item["determination"], dict(item["card"]), until=item.get("until"), **lists)
+    return Expected(
+        order=item["order"],
+        determination=item["determination"],
+        card=dict(item["card"]),
+        kind=item.get("kind"),
+        sections=tuple(item.get("sections", ())),
+        alternatives=tuple(item["alternatives"]) if "alternatives" in item else None,
+        asks=tuple(item["asks"]) if "asks" in item else None,
+        until=item.get("until"),
+    )

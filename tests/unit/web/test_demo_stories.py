@@ -12,6 +12,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
+from cds_service.card_builder import Kind
 from cds_service.core.errors import ConfigurationError
 from cds_service.hooks.chart_keys import TABLE
 from cds_service.hooks.request import read_request
@@ -46,9 +47,11 @@ def test_there_are_enough_patients_for_every_kind_of_card() -> None:
     assert len(STORIES) >= 20
     said = Counter((expected.determination, expected.card["order-sign"]) for s in STORIES for expected in s.expected)
     assert {determination for determination, _ in said} == {
-        "supported", "not_supported", "needs_information", "governed_elsewhere", "none",
+        "supported", "not_supported", "needs_information", "governed_elsewhere", "no_guideline", "none",
     }  # fmt: skip
     assert {card for _, card in said} == {"none", "info", "warning", "critical"}
+    shown = {expected.kind for story in STORIES for expected in story.expected if expected.kind}
+    assert shown == {kind.value for kind in Kind} - {Kind.ANSWER_QUESTIONS}  # that one needs an app to link to
 
 
 @each_story
