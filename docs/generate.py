@@ -161,17 +161,16 @@ def default_of(setting: Field[object]) -> str:
 
 def commands_page() -> Iterator[str]:
     yield "# Command line\n"
-    for name, command in commands(cli.main):
-        with click.Context(command, info_name=f"cds-service {name}", terminal_width=100) as context:
-            yield f"## {name}\n\n```\n{command.get_help(context)}\n```\n"
+    yield from commands_of(cli.main, "cds-service")
 
 
-def commands(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command with its full name, those of groups below their group."""
+def commands_of(group: click.Group, before: str) -> Iterator[str]:
     for name, command in sorted(group.commands.items()):
-        yield above + name, command
         if isinstance(command, click.Group):
-            yield from commands(command, f"{above}{name} ")
+            yield from commands_of(command, f"{before} {name}")
+            continue
+        with click.Context(command, info_name=f"{before} {name}", terminal_width=100) as context:
+            yield f"## {before} {name}\n\n```\n{command.get_help(context)}\n```\n"
 
 
 def write() -> None:

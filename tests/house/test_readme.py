@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import click
 import pytest
@@ -116,3 +116,13 @@ def test_the_glossary_gives_each_word_one_meaning() -> None:
     words = [word.strip() for row in rows for word in row.split(",")]
     assert len(words) == len(set(words))
     assert {"fact", "unknown", "determination", "silence"} <= set(words)
+
+
+def test_the_production_example_is_accepted(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", source_tree.text("docs/integrate.md"), re.DOTALL)
+    file = tmp_path / "production.toml"
+    file.write_text(example)
+    shown = CliRunner().invoke(cli.main, ["config", "check", str(file)])
+
+    assert shown.exit_code == 0, shown.output
+    assert "North Hospital" in shown.output
