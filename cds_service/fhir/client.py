@@ -1,33 +1,35 @@
 """Fetching one patient's resources from the server that a request names: in parallel, within one deadline.
 
-The token goes to the origin of the base URL and nowhere else; no redirect is followed; ids are percent-encoded.
-Whatever goes wrong becomes a Failure, because a chart that could not be read is not an empty chart.
+The token goes to the origin of the base URL and nowhere else; no redirect is followed; ids are percent-encoded; the
+session connects to admitted addresses only (`connections.py`). Whatever goes wrong becomes a Failure, because a chart
+that could not be read is not an empty chart.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import orjson
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from cds_service.fhir.breaker import Breaker
 from cds_service.fhir.bundle import Answer, failed, nothing, read_answer
 
 MAX_PAGES: Final = 10
 MAX_PAGE_BYTES: Final = 16 * 2**20
 MAX_RESOURCES: Final = 5000
+MAX_CHART_BYTES: Final = 96 * 2**20
 _CHUNK: Final = 2**16
 _RETRIED: Final = frozenset({500, 502, 503, 504})
-_ID: Final = re.compile(r"[^/\\?#\s]{1,128}")
+_ID: Final = re.compile(r"[^/\\?#\s]{1,512}")  # known record systems send close to 200 characters
 _TYPE: Final = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _TOKEN: Final = re.compile(r"[!-~]+")
 
@@ -43,22 +45,12 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps on what one query may cost: pages, bytes of one page, resources in all."""
+    """Caps on what one query may cost: pages, bytes of one page, resources in all. `chart_bytes` caps a whole fetch."""
 
     pages: int = MAX_PAGES
     page_bytes: int = MAX_PAGE_BYTES
     resources: int = MAX_RESOURCES
-
-
-def new_session(connections: int = 8) -> requests.Session:
-    """A session to share between requests: keeps connections, and keeps nothing else (no cookies, no proxies)."""
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    adapter = HTTPAdapter(pool_connections=connections, pool_maxsize=connections, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+    chart_bytes: int = MAX_CHART_BYTES
 
 
 def new_executor(threads: int = 8) -> ThreadPoolExecutor:
@@ -76,13 +68,15 @@ class FhirClient:
     token: str | None = field(default=None, repr=False)
     clock: Callable[[], float] = time.monotonic
     limits: Limits = Limits()
+    breaker: Breaker = field(default_factory=Breaker)
 
     def fetch(self, queries: Sequence[Query], seconds: float) -> tuple[Answer, ...]:
         """An answer for each query, in their order, at the latest after `seconds`."""
-        if not _usable_token(self.token) or not _usable_base(self.base_url):
+        usable = _usable_token(self.token) and _usable_base(self.base_url)
+        if not queries or not usable or not self.breaker.admits():
             return tuple(nothing(query.resource_type, "unreachable") for query in queries)
-        deadline = self.clock() + seconds
-        running: list[Future[Answer]] = [self.executor.submit(self._answer, query, deadline) for query in queries]
+        fetching = _Fetching(self, self.clock() + seconds)
+        running: list[Future[Answer]] = [self.executor.submit(fetching.answer, query) for query in queries]
         wait(running, timeout=max(0.0, seconds))
         answers = []
         for query, future in zip(queries, running, strict=True):
@@ -91,67 +85,82 @@ class FhirClient:
             else:
                 future.cancel()
                 answers.append(nothing(query.resource_type, "timeout"))
+        asked = [answer for answer in answers if answer.failure is None or answer.failure.reason != "bad id"]
+        if asked and seconds > 0:
+            self.breaker.report(answered=any(map(_from_the_server, asked)))
         return tuple(answers)
 
-    def _answer(self, query: Query, deadline: float) -> Answer:
+
+class _Fetching:
+    """One fetch: its queries share a deadline, and an allowance of bytes."""
+
+    def __init__(self, client: FhirClient, deadline: float) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._base = client.base_url.rstrip("/")
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def answer(self, query: Query) -> Answer:
         kind = query.resource_type
         if not _TYPE.fullmatch(kind):
             return nothing(kind, "bad id")
-        base = self.base_url.rstrip("/")
         if query.id is not None:
             if not _is_id(query.id):
                 return nothing(kind, "bad id")
-            return self._get(f"{base}/{kind}/{quote(query.id, safe='')}", kind, deadline)
-        if not _is_id(self.patient_id):
+            return self._get(f"{self._base}/{kind}/{quote(query.id, safe='')}", kind)
+        patient_id = self._client.patient_id
+        if not _is_id(patient_id):
             return nothing(kind, "bad id")
         # "Patient/id" is understood everywhere that conforms, the bare id is not (one server finds nothing by it).
         # An empty answer is therefore an answer; only a refusal of the form is worth a second attempt.
-        found = self._search(base, query, f"Patient/{_escaped(self.patient_id)}", deadline)
+        found = self._search(query, f"Patient/{_escaped(patient_id)}")
         if found.failure is not None and found.failure.reason == "http 400":
-            found = self._search(base, query, _escaped(self.patient_id), deadline)
+            found = self._search(query, _escaped(patient_id))
         return found
 
-    def _search(self, base: str, query: Query, patient: str, deadline: float) -> Answer:
+    def _search(self, query: Query, patient: str) -> Answer:
         """All pages of a search. Pages beyond a cap, or at another origin, leave the answer "truncated"."""
         kind = query.resource_type
+        limits = self._client.limits
         parameters = urlencode([("patient", patient), *query.params], quote_via=quote, safe="/|:,")
-        url: str | None = f"{base}/{kind}?{parameters}"
+        url: str | None = f"{self._base}/{kind}?{parameters}"
         so_far = Answer(kind)
         seen: set[str] = set()
         while url is not None:
             seen.add(url)
-            page = self._get(url, kind, deadline)
+            page = self._get(url, kind)
             so_far = _joined(so_far, page)
             if so_far.failure is not None or page.next_link is None:
                 break
-            following = urljoin(url, page.next_link)
-            beyond = len(seen) >= self.limits.pages or len(so_far.resources) >= self.limits.resources
-            if beyond or following in seen or not _same_origin(following, base):
+            following = _following(url, page.next_link)
+            beyond = len(seen) >= limits.pages or len(so_far.resources) >= limits.resources
+            if beyond or following in seen or not _same_origin(following, self._base):
                 break
             url = following
         return so_far.complete
 
-    def _get(self, url: str, kind: str, deadline: float) -> Answer:
+    def _get(self, url: str, kind: str) -> Answer:
         """One GET, tried once more when the server or the connection broke and time is left."""
-        answer = self._attempt(url, kind, deadline)
+        answer = self._attempt(url, kind)
         reason = answer.failure.reason if answer.failure else ""
         again = reason == "unreachable" or reason in {f"http {status}" for status in _RETRIED}
-        return self._attempt(url, kind, deadline) if again else answer
+        return self._attempt(url, kind) if again else answer
 
-    def _attempt(self, url: str, kind: str, deadline: float) -> Answer:
-        left = deadline - self.clock()
+    def _attempt(self, url: str, kind: str) -> Answer:
+        left = self._deadline - self._client.clock()
         if left <= 0:
             return nothing(kind, "timeout")
         headers = {"Accept": "application/fhir+json", "Accept-Encoding": "gzip"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
+        if self._client.token:
+            headers["Authorization"] = f"Bearer {self._client.token}"
         try:
             prepared = requests.Request("GET", url, headers=headers).prepare()
-            with self.session.send(prepared, stream=True, timeout=(left, left), allow_redirects=False) as response:
+            with self._send(prepared, left) as response:
                 if response.status_code != 200:
                     redirect = 300 <= response.status_code < 400
                     return nothing(kind, "redirect" if redirect else f"http {response.status_code}")
-                body = self._body(response, deadline)
+                body = self._body(response)
         except (requests.Timeout, TimeoutError, urllib3.exceptions.TimeoutError):
             return nothing(kind, "timeout")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
@@ -163,8 +172,14 @@ class FhirClient:
         except orjson.JSONDecodeError:
             return nothing(kind, "not json")
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes | None:
-        """The whole body; None past the size cap. Raises TimeoutError at the deadline.
+    def _send(self, prepared: requests.PreparedRequest, seconds: float) -> requests.Response:
+        session = self._client.session
+        return session.send(
+            prepared, stream=True, timeout=(seconds, seconds), allow_redirects=False, verify=session.verify
+        )
+
+    def _body(self, response: requests.Response) -> bytes | None:
+        """The whole body; None past a size cap. Raises TimeoutError at the deadline.
 
         One read from the socket at a time: a server that sends a byte a second never trips the socket's own timeout.
         """
@@ -175,11 +190,33 @@ class FhirClient:
             if not chunk:
                 return b"".join(chunks)
             size += len(chunk)
-            if size > self.limits.page_bytes:
+            if size > self._client.limits.page_bytes or not self._may_read(len(chunk)):
                 return None
-            if self.clock() >= deadline:
+            if self._client.clock() >= self._deadline:
                 raise TimeoutError
             chunks.append(chunk)
+
+    def _may_read(self, size: int) -> bool:
+        """Takes `size` bytes from the allowance of the whole fetch."""
+        with self._lock:
+            self._bytes += size
+            return self._bytes <= self._client.limits.chart_bytes
+
+
+def _from_the_server(answer: Answer) -> bool:
+    """Whether the server itself said something, be it that it refuses."""
+    if answer.failure is None:
+        return True
+    reason = answer.failure.reason
+    return reason not in ("timeout", "unreachable") and not reason.startswith("http 5")
+
+
+def _following(url: str, link: str) -> str:
+    """The next page's address; "" for a link that is none."""
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return ""
 
 
 def _joined(so_far: Answer, page: Answer) -> Answer:
@@ -211,11 +248,12 @@ def _usable_token(token: str | None) -> bool:
 
 
 def _usable_base(url: str) -> bool:
-    origin = _origin(url)
-    return origin is not None and origin[0] in ("http", "https") and not urlsplit(url).query
+    of_base = origin(url)
+    return of_base is not None and of_base[0] in ("http", "https") and not urlsplit(url).query
 
 
-def _origin(url: str) -> tuple[str, str, int] | None:
+def origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for what has none, or names a user."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -227,5 +265,4 @@ def _origin(url: str) -> tuple[str, str, int] | None:
 
 
 def _same_origin(url: str, base: str) -> bool:
-    origin = _origin(url)
-    return origin is not None and origin == _origin(base)
+    return origin(url) is not None and origin(url) == origin(base)

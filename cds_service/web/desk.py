@@ -9,7 +9,9 @@ from cds_service import resources
 from cds_service.card_builder import load_templates
 from cds_service.config import Settings
 from cds_service.facts.registry import ANSWERS, REGISTRY
-from cds_service.fhir.client import FhirClient, new_executor, new_session
+from cds_service.fhir.client import FhirClient, origin
+from cds_service.fhir.connections import Reach, networks, new_session
+from cds_service.fhir.servers import Servers
 from cds_service.guidelines.load import load
 from cds_service.hooks.chart_keys import keys_for
 from cds_service.hooks.consult import Desk
@@ -32,13 +34,20 @@ def make_desk(settings: Settings) -> Desk:
 
 
 def chart_reader(settings: Settings) -> ChartReader:
-    """Connections and threads are shared by all requests of the process; tokens are not."""
-    session, executor = new_session(), new_executor()
+    """Connections, threads and breakers are shared by all requests of the process; tokens are not."""
+    session = new_session(reach(settings), ca_file=settings.ca_file)
+    servers = Servers()
 
     def connect(fhir: FhirAccess, patient_id: str) -> FhirClient:
-        return FhirClient(session, executor, fhir.base_url, patient_id, fhir.token)
+        server = servers.of(origin(fhir.base_url))
+        return FhirClient(session, server.executor, fhir.base_url, patient_id, fhir.token, breaker=server.breaker)
 
     return ChartReader(keys_for(types_read()), settings.fhir_access, connect, settings.fhir_deadline)
+
+
+def reach(settings: Settings) -> Reach:
+    """Which addresses this installation's outgoing connections may go to."""
+    return Reach(networks(settings.private_networks), loopback=settings.demo)
 
 
 def types_read() -> frozenset[str]:
