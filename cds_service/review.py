@@ -74,6 +74,7 @@ def review_order(
         order_bound=guidelines.order_bound,
         catalogue=guidelines.studies,
         indications=guidelines.indications,
+        spinal_indications=guidelines.spinal_indications,
         studies=guidelines.studies.studies,
         drafted=frozenset(other.study.id for other in others),
     )

@@ -54,6 +54,10 @@ class Alternatives:
         found = [*self._steps(verdict), *self._preferences(), *self._named(verdict), *self.right_study(verdict)]
         if verdict.ground is Ground.UNMET:
             found += self._not_yet(verdict)
+        if (
+            verdict.ground is Ground.OPEN and self._judge.is_urgent()
+        ):  # while facts are asked, the urgent study is named
+            found += self._judged(Ground.SUPPORT, self._candidates(every_region=True))
         return distinct(self.possible(found), self._study)
 
     def possible(self, alternatives: Iterable[Alternative]) -> list[Alternative]:
@@ -136,18 +140,24 @@ class Alternatives:
         if any(self._judge.evaluation.truth(path.when) is MET for path in verdict.paths):
             return []
         own = set(self._judge.evaluation.regions) & set(LEVELS)
+        modality = self._study.modality
+        if modality in ADD_ONS or (modality in VESSELS and self._study.shared) or not (own or modality in (MRI, CT)):
+            return []
+        waiting = any(self._not_yet(verdict))
         for wanted, every_region in (
             (Ground.SUPPORT, False),
             (Ground.OPEN, False),
             (Ground.SUPPORT, True),
             (Ground.OPEN, True),
         ):
-            if not own or (wanted is Ground.OPEN and len(own) > 1):
-                continue  # not of the spine; or of several levels, where an open one says nothing
+            if every_region and (waiting or not own):
+                continue  # the right study already, only too early; or a study of another organ
+            if wanted is Ground.OPEN and len(own) > 1:
+                continue  # of several levels, where an open one says nothing
             found = self._judged(wanted, self._candidates(every_region=every_region))
-            found = [a for a in found if self._may_replace(a, verdict)]
+            found = [a for a in self.possible(found) if self._may_replace(a, verdict)]
             if found:
-                return found if wanted is Ground.SUPPORT else found[:1]
+                return self._leading(found) if wanted is Ground.SUPPORT else found[:1]
         return []
 
     def _may_replace(self, alternative: Alternative, verdict: Verdict) -> bool:
@@ -155,7 +165,14 @@ class Alternatives:
         study = alternative.study
         if study is None or study.modality != CT or self._study.modality != MRI:
             return True
-        return alternative.because.partition("/")[0] in {criterion.section for criterion in verdict.decided_by}
+        sections = {criterion.section for criterion in verdict.decided_by}
+        return not sections or alternative.because.partition("/")[0] in sections
+
+    def _leading(self, alternatives: list[Alternative]) -> list[Alternative]:
+        """Those of the modality that leads and of the one ordered: CT beside a supported MRI only if CT was ordered."""
+        studies = [a.study for a in alternatives if a.study is not None]
+        kept = {studies[0].modality, self._study.modality}
+        return [a for a in alternatives if a.study is not None and a.study.modality in kept]
 
     def _judged(self, wanted: Ground, candidates: Iterable[Study]) -> list[Alternative]:
         """The candidates that the chart supports, or (OPEN) would support once a few facts are shown."""
@@ -174,6 +191,10 @@ class Alternatives:
     def _candidates(self, *, every_region: bool) -> Iterator[Study]:
         """Advanced spine studies to compare with: those of the ordered region first, MRI without contrast leading."""
         own = [region for region in self._judge.evaluation.regions if region in LEVELS]
+        for contrast in () if own else CONTRASTS:
+            variant = self._catalogue.find(self._study.modality, self._study.regions, contrast)
+            if variant is not None and variant.id != self._study.id:
+                yield variant
         regions = [*own, *(level for level in LEVELS if level not in own)] if every_region else own
         for region in regions:
             for modality, contrast in COMPARED:
@@ -214,6 +235,9 @@ class Alternatives:
 LEVELS = ("lumbar", "thoracic", "cervical", "pelvis")
 COMPARED = ((MRI, "without"), (MRI, "without_and_with"), (CT, "without"))
 SPINAL_ULTRASOUND = "76800"
+CONTRASTS = ("without", "without_and_with")
+VESSELS = frozenset({"CTA", "MRA"})
+ADD_ONS = frozenset({"3D", "procedure", "XA"})  # nothing takes their place
 
 
 def distinct(alternatives: Iterable[Alternative], ordered: Study) -> tuple[Alternative, ...]:

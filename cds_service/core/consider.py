@@ -31,7 +31,8 @@ class Consideration:
     """Judges one order, and other studies for the same patient beside it.
 
     `read` gives the facts of this order; `plan_of` the criteria that speak of a study on the review date;
-    `drafted` the studies of the other draft orders; `indications` the facts that are a reason to image.
+    `drafted` the studies of the other draft orders; `indications` the facts that are a reason to image, and
+    `spinal_indications` those among them that speak of the spine alone.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Consideration:
         order_bound: frozenset[str],
         catalogue: Catalogue,
         indications: Iterable[str],
+        spinal_indications: Iterable[str],
         studies: Mapping[str, Study],
         drafted: frozenset[str] = frozenset(),
     ) -> None:
@@ -54,6 +56,7 @@ class Consideration:
         self._order_bound = order_bound
         self._catalogue = catalogue
         self._indications = tuple(indications)
+        self._spinal_indications = tuple(spinal_indications)
         self._studies = studies
         self._drafted = drafted
         self._judges: dict[str, Judge] = {}
@@ -75,7 +78,7 @@ class Consideration:
 
     def is_spinal(self) -> bool:
         """Whether a study that also serves other organs is ordered for the spine."""
-        return self._has_indication()
+        return self._any_documented(self._spinal_indications) or self.judge.speaks_plainly()
 
     def verdict_on(self, study: Study) -> Verdict:
         verdict = self._verdicts.get(study.id)
@@ -137,9 +140,12 @@ class Consideration:
         return self._read(ref).value is True
 
     def _has_indication(self) -> bool:
+        return self._any_documented(self._indications)
+
+    def _any_documented(self, refs: tuple[str, ...]) -> bool:
         return any(
             fact.value is True or (isinstance(fact.value, str) and fact.value != "none")
-            for fact in map(self.judge.evaluation.fact, self._indications)
+            for fact in map(self.judge.evaluation.fact, refs)
         )
 
     def _mri_verdicts(self, study: Study) -> Iterator[Verdict]:
@@ -223,7 +229,8 @@ class Consideration:
         """The indication is right and the study is not: what supports the right study decides, not a nearby path."""
         elsewhere = [c for a in right if a.study is not None for c in self.verdict_on(a.study).decided_by]
         if not elsewhere:
-            return verdict if verdict.decided_by else replace(verdict, decided_by=judge.spoken_of()[:1])
+            closest = sorted(judge.spoken_of(), key=lambda criterion: len(criterion.studies))[:1]
+            return verdict if verdict.decided_by else replace(verdict, decided_by=tuple(closest))
         sections = {criterion.section for criterion in elsewhere}
         paths = tuple(path for path in verdict.paths if path.criterion.section in sections)
         of_other_paths = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from cds_service.core.criterion import Criterion, FactTest, Node
+from cds_service.core.criterion import Criterion, FactTest, Node, fact_tests
 from cds_service.core.determination import Determination, Ground
 from cds_service.core.judge import Judge, Verdict
 from cds_service.core.plan import MRI_CONTRAINDICATED
 from cds_service.core.truth import MET, NOT_MET, Truth
 
 RED_FLAG_ANY = FactTest("red_flag_any")
+RED_FLAG_SPINAL = FactTest("red_flag_spinal")
+LEVEL_KNOWN = FactTest("level_known")
 RELEVANT_LEVEL = "relevant_level"
 
 
@@ -20,7 +22,7 @@ def escapes(judge: Judge, verdict: Verdict) -> tuple[str, ...]:
     if verdict.determination in (Determination.NOT_SUPPORTED, Determination.NEEDS_INFORMATION):
         if _red_flag_would_help(judge):
             found.append(RED_FLAG_ANY.fact)
-        if judge.evaluation.truth(RED_FLAG_ANY) is MET and not _level_known(judge):
+        if _level_would_help(judge):
             found.append(RELEVANT_LEVEL)
     if verdict.ground in (Ground.UNMET, Ground.OPEN):
         sections = {criterion.section for criterion in verdict.decided_by}
@@ -34,7 +36,17 @@ def escapes(judge: Judge, verdict: Verdict) -> tuple[str, ...]:
             found.append(MRI_CONTRAINDICATED.fact)
     if verdict.ground in (Ground.TECHNIQUE, Ground.PRESENTATION):
         found += _turns(judge, (c.when for c in verdict.decided_by if c.when is not None), NOT_MET)
-    return tuple(dict.fromkeys(found))
+    parts = {ref for name in found for ref in _parts(judge, name)}
+    return tuple(name for name in dict.fromkeys(found) if name not in parts)
+
+
+def _parts(judge: Judge, name: str) -> Iterator[str]:
+    """What a summary fact is made of: beside the summary, its parts are not listed."""
+    definition = judge.evaluation.vocabulary.get(name)
+    if definition is not None and definition.defined_as is not None:
+        for test in fact_tests(definition.defined_as):
+            yield from test.refs(judge.evaluation.regions)
+            yield from _parts(judge, test.fact)
 
 
 def _turns(judge: Judge, nodes: Iterable[Node], want: Truth) -> list[str]:
@@ -56,5 +68,7 @@ def _red_flag_would_help(judge: Judge) -> bool:
     return any(judge.fits(criterion) is not NOT_MET for criterion in helped)
 
 
-def _level_known(judge: Judge) -> bool:
-    return judge.evaluation.truth(FactTest("level_known")) is MET
+def _level_would_help(judge: Judge) -> bool:
+    """A red flag is met, but nothing says that it concerns the level ordered."""
+    red_flag, concerns_level, level_known = map(judge.evaluation.truth, (RED_FLAG_ANY, RED_FLAG_SPINAL, LEVEL_KNOWN))
+    return red_flag is MET and concerns_level is not MET and level_known is not MET

@@ -166,7 +166,7 @@ class Judge:
         return Verdict(Determination.NEEDS_INFORMATION, Ground.NOT_READ, decided, paths, blocked=tuple(sorted(blocked)))
 
     def _no_indication(self) -> Verdict | None:
-        if self._circumstances.has_indication():
+        if self._circumstances.has_indication() or any(map(self.speaks_of_patient, self.plan.paths)):
             return None
         if self._circumstances.has_reason:
             # A reason that no section knows is not a missing reason, and never ground for a refusal.
@@ -263,6 +263,13 @@ class Judge:
     def speaks_of_patient(self, path: Path) -> bool:
         """Whether a presentation, finding or plan that the path asks for is met."""
         return any(self.evaluation.truth(test) is MET for test in path.indications)
+
+    def speaks_plainly(self) -> bool:
+        """Whether a supporting criterion, or an exclusion that names what the patient has, holds for this study."""
+        return any(self.evaluation.truth(path.when) is MET for path in self.plan.paths) or any(
+            self.holds(c) is MET and c.when is not None and self.evaluation.touches(c.when)
+            for c in (*self.plan.technique, *self.plan.exclusions)
+        )
 
     def _open_paths(self) -> tuple[Path, ...]:
         return tuple(path for path in self.plan.paths if self.path_truth(path) is UNKNOWN)

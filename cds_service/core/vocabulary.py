@@ -42,7 +42,8 @@ class FactDefinition:
     `defined_as` derives the fact; a stated "no" never erases a derived "yes". `implied_by` (per argument, "" for a
     fact without one) stands in only when nothing is stated. `met_when_answered` (per argument) is met once every
     listed fact has an answer, either way. `asked_as` names the fact to ask for instead of this one.
-    `named_whole` keeps a derived fact together where its parts would be a long list.
+    `elsewhere` lists the arguments ("" for a fact without one) that speak of other organs too: alone they do not make a
+    shared study a spinal one. `named_whole` keeps a derived fact together where its parts would be a long list.
     `accrues` marks a duration that grows by itself, so that a date can be given for "not yet".
     """
 
@@ -62,6 +63,7 @@ class FactDefinition:
     asked_as: str | None = None
     named_whole: str | None = None
     accrues: bool = False
+    elsewhere: frozenset[str] = frozenset()
 
 
 Vocabulary = Mapping[str, FactDefinition]

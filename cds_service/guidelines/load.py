@@ -50,6 +50,7 @@ class Guidelines:
     value_sets: Mapping[str, CodeSet]
     sections: Mapping[str, Section]
     indications: tuple[str, ...]
+    spinal_indications: tuple[str, ...]
     order_bound: frozenset[str]
     _facts: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, repr=False)
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
@@ -150,7 +151,8 @@ def load(root: Path = DATA) -> Guidelines:
         studies,
         value_sets,
         sections,
-        indications=_indications(vocabulary),
+        indications=_indications(vocabulary, spinal=False),
+        spinal_indications=_indications(vocabulary, spinal=True),
         order_bound=order_bound_facts(vocabulary),
     )
 
@@ -174,8 +176,8 @@ def _documents(path: Path) -> dict[str, Document]:
     return documents
 
 
-def _indications(vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Every fact, arguments filled in, whose being met is a reason to image."""
+def _indications(vocabulary: Vocabulary, *, spinal: bool) -> tuple[str, ...]:
+    """Every fact, arguments filled in, whose being met is a reason to image; with `spinal`, the spine in particular."""
     return tuple(
         f"{definition.id}({argument})" if argument else definition.id
         for definition in vocabulary.values()
@@ -183,4 +185,5 @@ def _indications(vocabulary: Vocabulary) -> tuple[str, ...]:
         and definition.defined_as is None
         and definition.type in (FactType.BOOLEAN, FactType.CODE)
         for argument in (definition.arguments or ("",))
+        if not (spinal and argument in definition.elsewhere)
     )

@@ -24,6 +24,7 @@ _KEYS = (
     "asked_as",
     "named_whole",
     "accrues",
+    "elsewhere",
 )
 
 
@@ -66,7 +67,19 @@ def _definition(entry: strict_yaml.Mapping, regions: dict[str, str], trees: Tree
         asked_as=entry.get("asked_as"),
         named_whole=entry.get("named_whole"),
         accrues=entry.flag("accrues"),
+        elsewhere=_elsewhere(entry, arguments),
     )
+
+
+def _elsewhere(entry: strict_yaml.Mapping, arguments: dict[str, str]) -> frozenset[str]:
+    """`elsewhere: true`, or the arguments it holds for."""
+    value = entry.get("elsewhere", False)
+    if isinstance(value, bool):
+        return frozenset(arguments or ("",)) if value else frozenset()
+    named = frozenset(entry.texts("elsewhere"))
+    if unknown := named - set(arguments):
+        entry.fail(f"elsewhere: no argument {', '.join(sorted(unknown))}")
+    return named
 
 
 def _tree(entry: strict_yaml.Mapping, key: str, trees: TreeReader | None) -> Node | None:
