@@ -24,6 +24,10 @@ _POLICY: Final = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+# Ages in months from which a patient is no longer called an infant or a child on this page.
+INFANT: Final = 24
+ADULT: Final = 18 * 12
+
 ENDPOINTS: Final = (
     ("GET", "/cds-services", "discovery"),
     ("POST", "/cds-services/spine-imaging-order-select", "review while ordering"),
@@ -54,7 +58,7 @@ def page_routes(fixtures: Path, stories: tuple[Story, ...], glossary: Glossary) 
             version=__version__,
             documents=glossary.documents,
             endpoints=ENDPOINTS,
-            stories=[_listed(story) for story in stories],
+            groups=_grouped(stories),
             story=_shown(fixtures, by_slug[slug], hook) if slug else None,
             hook=hook,
             hooks=HOOKS,
@@ -79,9 +83,18 @@ def page_routes(fixtures: Path, stories: tuple[Story, ...], glossary: Glossary) 
     return pages
 
 
+def _grouped(stories: tuple[Story, ...]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Headings of the list of stories, each with the stories below it."""
+    groups: dict[str, list[Mapping[str, Any]]] = {"Infants": [], "Children": [], "Adults": []}
+    for story in stories:
+        months = age_in_months(story.patient, story.drafts[0])
+        groups["Infants" if months < INFANT else "Children" if months < ADULT else "Adults"].append(_listed(story))
+    return list(groups.items())
+
+
 def _listed(story: Story) -> Mapping[str, Any]:
-    worst = [expected.card[ORDER_SIGN] for expected in story.expected]
-    card = next((level for level in ("critical", "warning", "info") if level in worst), "none")
+    levels = [expected.card[ORDER_SIGN] for expected in story.expected]
+    card = next((level for level in ("critical", "warning", "info") if level in levels), "none")
     return {"slug": story.slug, "title": story.title, "card": card, "patient": describe(story.patient, story.drafts[0])}
 
 
@@ -104,7 +117,11 @@ def _shown(fixtures: Path, story: Story, hook: str) -> Mapping[str, Any]:
 def describe(patient: Resource, order: Resource) -> str:
     """ "Wren Mockridge, 3 months": the age on the day of the order, in months below two years."""
     name = patient["name"][0]
-    born, on = date.fromisoformat(patient["birthDate"]), date.fromisoformat(order["authoredOn"])
-    months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
-    age = f"{months // 12} years" if months >= 24 else f"{months} month{'s' if months != 1 else ''}"
+    months = age_in_months(patient, order)
+    age = f"{months // 12} years" if months >= INFANT else f"{months} month{'s' if months != 1 else ''}"
     return f"{' '.join(name['given'])} {name['family']}, {age}"
+
+
+def age_in_months(patient: Resource, order: Resource) -> int:
+    born, on = date.fromisoformat(patient["birthDate"]), date.fromisoformat(order["authoredOn"])
+    return (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)

@@ -38,6 +38,15 @@ def test_the_first_page_lists_every_story_and_edition(client: FlaskClient) -> No
     assert "not been clinically approved" in page
 
 
+def test_stories_stand_under_the_age_of_their_patients(client: FlaskClient) -> None:
+    groups = re.split(r"<h3>(\w+)</h3>", client.get("/").text)[1:]
+    assert groups[::2] == ["Infants", "Children", "Adults"]
+    infants, children, adults = groups[1::2]
+    assert "story=infant-hemangioma&" in infants
+    assert "story=teen-back-pain&" in children
+    assert "story=foot-drop&" in adults
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_story_shows_the_request_that_is_sent_with_our_own_server_in_it(client: FlaskClient, hook: str) -> None:
     page = client.get(f"/?story=foot-drop&hook={hook}", headers={"Host": "127.0.0.1:9123"}).text
