@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Fact, Source
+from cds_service.core.truth import MET
 from cds_service.core.value_set import Member
 from cds_service.facts.evidence import merged, source_of
 from cds_service.facts.problems import Problem, declare, look
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
 TYPES: Final = ("MedicationRequest", "MedicationStatement")
+KNOWN_MEDICINES: Final = (
+    "med-nsaid", "med-analgesic-nonopioid", "med-opioid", "med-corticosteroid-systemic", "med-muscle-relaxant",
+    "med-immunosuppressant", "med-antirejection", "med-antineoplastic",
+)  # fmt: skip
 # Value sets whose problems are of the spine: a reason among them makes an adjuvant a treatment of spine pain.
 SPINE_REASONS: Final = (
     "neck-pain", "thoracic-back-pain", "low-back-pain", "back-pain-unspecified", "coccydynia",
@@ -73,6 +78,19 @@ def taken(chart: Chart, value_sets: Iterable[str], *, on_the_skin: bool = False)
                 source = source_of(resource, course.start)
                 active = resource.get("status") in (None, "active")
                 yield Medicine(resource, members[0], course.start, course.end, active, source)
+
+
+def unmatched(chart: Chart) -> int:
+    """How many medicines since the symptoms began are coded, yet by no code we know: they may be treatment, too."""
+    known = [chart.codes(name) for name in KNOWN_MEDICINES]
+    count = 0
+    for kind in TYPES:
+        for resource in chart.record.all(kind):
+            keys = chart.record.codes(resource)
+            since = usable(resource) and chart.episode.since(course_of(resource).start) is MET
+            if since and keys and not any(key in codes for codes in known for key in keys):
+                count += 1
+    return count
 
 
 def _is_local(chart: Chart, resource: Resource, on_the_skin: bool) -> bool:

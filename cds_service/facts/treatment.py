@@ -15,7 +15,7 @@ from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET
 from cds_service.facts.episode import ONSET_NEEDED, fits_order
 from cds_service.facts.evidence import day_of, member_of, merged, regions_in, source_of, start_day
-from cds_service.facts.medicines import TYPES, is_spinal, taken
+from cds_service.facts.medicines import TYPES, is_spinal, taken, unmatched
 from cds_service.facts.registry import fact, open_fact
 from cds_service.fhir.codes import code_values, codings
 from cds_service.fhir.dates import DayRange, period
@@ -194,11 +194,13 @@ def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | 
     episode = chart.episode
     course = trial(chart)
     longest = episode.age(chart.review_date).high / 7
+    others = unmatched(chart)
+    note = f"medicines on record that match no drug we know: {others}" if others else None
     if course is not None:
         sources = merged(item.source for item in reversed(course.items))
-        return Fact.of(Range(min(course.weeks, longest), longest), *sources, since=course.start)
+        return Fact.of(Range(min(course.weeks, longest), longest), *sources, since=course.start, note=note)
     if episode.first is not None:
-        return Fact.of(Range(0.0, longest), *episode.sources, since=episode.last)
+        return Fact.of(Range(0.0, longest), *episode.sources, since=episode.last, note=note)
     unplaced = [item.source for item in items(chart)]
     return open_fact(*merged(unplaced), note=ONSET_NEEDED) if unplaced else None
 

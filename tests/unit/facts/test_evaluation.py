@@ -86,6 +86,9 @@ def test_a_diagnosis_of_the_visit_says_what_it_was_for(sheet, visit, condition):
     named = condition("M54.50", onset="2026-10-01", own_id="dx")
     linked = visit(reason=None, diagnosis=[{"condition": {"reference": "Condition/dx"}}])
     assert sheet(named, linked).read("in_person_evaluation").value is True
+    neck = condition("M54.2", onset="2026-10-01", own_id="dx")
+    pain = condition("M54.50", onset="2026-10-01", own_id="pain")
+    assert sheet(neck, pain, linked).read("in_person_evaluation").value is None
     made_there = condition("M54.50", onset="2026-10-01", own_id="dx", encounter={"reference": "Encounter/v"})
     assert sheet(made_there, visit(reason=None)).read("in_person_evaluation").value is True
 

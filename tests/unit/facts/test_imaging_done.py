@@ -193,6 +193,8 @@ def test_an_ultrasound_without_a_coded_result_is_not_read_as_none(sheet, report,
 def test_renal_ultrasound(sheet, report):
     assert sheet(report("76770", "2026-05-10")).read("months_since_renal_ultrasound").value == 6.0
     assert sheet(report("76800", "2026-05-10")).read("months_since_renal_ultrasound").value is None
+    both = (report("76770", "2024-05-10", own_id="a"), report("76775", "2026-08-10", own_id="b"))
+    assert sheet(*both).read("months_since_renal_ultrasound").value == 3.0
 
 
 def test_findings_in_coded_conclusions(sheet, report, pain, coded):

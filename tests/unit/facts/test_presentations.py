@@ -171,6 +171,7 @@ def test_weak_codes_and_codes_without_their_body_site_are_shown_and_do_not_count
         ("2024-01-01", {"reason": "M54.50"}, None),  # the chart shows that it is old
         (None, {"reason": "M54.50"}, True),
         (None, {"reason": "R10.9"}, True),
+        (None, {"reason": "E11.9"}, None),
     ],
 )
 def test_new_back_or_abdominal_pain(sheet, condition, coded, onset, order, value):

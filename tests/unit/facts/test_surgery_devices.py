@@ -184,3 +184,20 @@ def test_an_implant_on_the_problem_list_is_a_question(sheet, condition, code):
 
 def test_spinal_hardware_is_no_contraindication(sheet, operation):
     assert sheet(operation("22842")).read("implanted_ferromagnetic_material").why is Why.NOT_DOCUMENTED
+
+
+@pytest.mark.parametrize(
+    ("ref", "code", "onset", "expected"),
+    [
+        ("suspected_postop_complication", "T81.41XA", "2026-11-01", True),
+        ("suspected_postop_complication", "T81.41XA", "2026-06-01", None),  # long over
+        ("suspected_pseudoarthrosis", "M96.0", None, True),
+        ("suspected(hardware_loosening)", "T84.226A", None, True),
+        ("suspected(hardware_loosening)", "T84.226S", None, None),
+    ],
+)
+def test_what_may_follow_an_operation(sheet, condition, coded, ref, code, onset, expected):
+    assert sheet(condition(code, onset=onset)).read(ref).value is expected
+    assert sheet(condition(code, onset=onset, verification="provisional")).read(ref).value is expected
+    stage_s = code.endswith("S")
+    assert sheet(order={"reasonCode": [coded("icd10cm", code)]}).read(ref).value is (None if stage_s else True)

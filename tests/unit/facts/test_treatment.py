@@ -249,3 +249,13 @@ def test_failure_is_a_goal_not_reached_never_the_order_itself(sheet, pain, thera
     sessions = weekly(therapy, "2026-09-20", "2026-10-04")
     knee = condition("M17.11", own_id="knee")
     assert sheet(pain, knee, *sessions, goal).read("conservative_treatment_failed").value is failed
+
+
+def test_medicines_that_no_code_of_ours_matches_are_counted(sheet, pain, drug):
+    unknown = [
+        drug("29046", own_id="a"),
+        drug("83367", own_id="b", when="2026-09-16"),
+        drug("29046", "2026-01-01", own_id="old"),
+    ]
+    assert sheet(pain, *unknown, drug(days=42)).read(WEEKS).note == "medicines on record that match no drug we know: 2"
+    assert sheet(pain, drug(days=42)).read(WEEKS).note is None
