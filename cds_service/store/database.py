@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from cds_service.core.errors import ConfigurationError
+from cds_service.store.engines import READ_ONLY, postgresql_engine, sqlite_engine
+from cds_service.store.schema import metadata
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
-# How long a writer waits for another process to finish its commit, in milliseconds.
-BUSY_TIMEOUT: Final = 5000
-
-# An execution option of ours: a look at the database that must not wait for whoever writes.
-READ_ONLY: Final = "read_only"
+# Any number will do, as long as nobody else locks the same one in this database.
+MIGRATION_LOCK: Final = 7_274_653
 
 
-def open_database(url: str) -> Engine:
-    """An engine for `url`; the folder of a SQLite file is made. Raises ConfigurationError for a URL that is none."""
+def open_database(url: str, *, create: bool = True) -> Engine:
+    """An engine for `url`. Raises ConfigurationError for a URL that is none.
+
+    With `create`, a SQLite file and its folder are made when missing. Without, a missing file stays a fault: a server
+    must not write into a new, empty one because somebody moved the old one away.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise ConfigurationError("database_url is not a URL such as sqlite:////var/lib/cds/cards.sqlite3") from None
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError("database_url must be sqlite or postgresql")
-    if parsed.database and parsed.database != ":memory:":
-        folder = Path(parsed.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as fault:
-            raise ConfigurationError(
-                f"cannot make {folder} for the store: {fault.strerror}; set database_url"
-            ) from fault
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT / 1000})
-    event.listen(engine, "connect", _durable)
-    event.listen(engine, "begin", _begin_immediately)
-    return engine
+        return postgresql_engine(parsed)
+    if parsed.get_backend_name() == "sqlite":
+        return sqlite_engine(parsed, create=create)
+    raise ConfigurationError("database_url must be sqlite or postgresql")
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the schema up to date. Run once per start, before any worker. Raises ConfigurationError."""
+    """Brings the schema up to date. Run once per start, before any worker. Raises ConfigurationError.
+
+    Several machines may do so at once: the first works, the others wait and find nothing left to do.
+    """
     config = _config()
     try:
         with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("set local statement_timeout = 0"))
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
@@ -65,9 +64,15 @@ def up_to_date(engine: Engine) -> bool:
     try:
         with engine.connect().execution_options(**{READ_ONLY: True}) as connection:
             found = MigrationContext.configure(connection).get_current_revision()
+            tables = set(inspect(connection).get_table_names())
     except SQLAlchemyError:
         return False
-    return found == ScriptDirectory.from_config(_config()).get_current_head()
+    return found == _newest_revision() and tables.issuperset(metadata.tables)
+
+
+@cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> Config:
@@ -81,18 +86,3 @@ def _reason(fault: SQLAlchemyError) -> str:
     """The driver's own sentence, without statement and parameters."""
     original = getattr(fault, "orig", None)
     return str(original).split("\n")[0] if original else type(fault).__name__
-
-
-def _durable(connection: Any, _record: object) -> None:
-    """WAL lets readers read while we write; FULL makes a commit survive a power cut."""
-    connection.isolation_level = None  # transactions are begun by `_begin_immediately`
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT}"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediately(connection: Connection) -> None:
-    """A transaction that starts as a reader cannot become a writer while another one writes."""
-    if not connection.get_execution_options().get(READ_ONLY):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

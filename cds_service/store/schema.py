@@ -8,6 +8,9 @@ from sqlalchemy import JSON, Column, DateTime, Integer, MetaData, String, Table,
 
 metadata: Final = MetaData()
 
+# In a table's `info`: a row that is there already is replaced; in all other tables it stays.
+OVERWRITTEN: Final = "overwritten"
+
 issued_cards: Final = Table(
     "issued_cards",
     metadata,
@@ -48,4 +51,13 @@ feedback: Final = Table(
     Column("reason_system", Text),
     Column("user_comment", Text),
     Column("received_at", DateTime(timezone=True), nullable=False),
+)
+
+# One row, written by whoever asks whether the store takes rows.
+heartbeat: Final = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    info={OVERWRITTEN: True},
 )

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Engine
 
 from cds_service.store import schema
-from cds_service.store.database import up_to_date
+from cds_service.store.health import Health
 from cds_service.store.rows import Basis, Feedback, IssuedCard, KeptSilence
 from cds_service.store.writer import Row, Writer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Store:
     """`writer` owns the only thread that writes."""
 
     engine: Engine
     writer: Writer
+
+    @cached_property
+    def health(self) -> Health:
+        return Health(self.engine, self.writer)
 
     def keep_issued(self, issued: Iterable[IssuedCard | KeptSilence]) -> None:
         """Never waits and never raises: a card reaches the clinician whether or not the store works."""
@@ -35,13 +40,7 @@ class Store:
 
     def problem(self) -> str | None:
         """Why the store cannot be relied on, in a few words, or None."""
-        if not self.writer.alive:
-            return "the writer has stopped"
-        if self.writer.failing:
-            return "the last commit failed"
-        if not up_to_date(self.engine):
-            return "the database cannot be reached or its schema is not the current one"
-        return None
+        return self.health.problem()
 
     def close(self) -> None:
         self.writer.close()
@@ -76,8 +75,13 @@ def _feedback_row(service: str, report: Feedback, received_at: datetime) -> dict
         "outcome": report.outcome,
         "outcome_timestamp": report.at,
         "accepted_suggestions": list(report.accepted_suggestions),
-        "reason_code": report.reason_code,
-        "reason_system": report.reason_system,
-        "user_comment": report.comment,
+        "reason_code": _storable(report.reason_code),
+        "reason_system": _storable(report.reason_system),
+        "user_comment": _storable(report.comment),
         "received_at": received_at,
     }
+
+
+def _storable(text: str | None) -> str | None:
+    """PostgreSQL keeps every character but one; a report must not be refused for it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if text else text

@@ -1,11 +1,17 @@
-"""One thread writes; many commits become one. Cards never wait for it, feedback waits until it is safe."""
+"""One thread writes; many commits become one. Cards never wait for it, feedback waits until it is safe.
+
+While the database is out of order, rows of cards are held and written once it is back; past `capacity` the oldest are
+lost, and counted. Feedback is refused at once then: whoever sent it still has it and may send it again.
+"""
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,42 +19,69 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from cds_service.store.faults import Fault, fault_of
+from cds_service.store.schema import OVERWRITTEN
+
+log = logging.getLogger(__name__)
+
 Row = tuple[Table, dict[str, Any]]
 
 BATCH: Final = 500
-RETRY_AFTER: Final = (0.05, 0.5)  # seconds; then the rows are given up
+RETRY_AFTER: Final = (0.05, 0.5)  # seconds between attempts while someone waits for the answer
+HELD_RETRY: Final = 1.0  # seconds between attempts at the rows that are held
+
+# Seconds that any number of request threads may spend here. Longer waits are limited (`slow_waits`), for the threads
+# are the ones that answer hooks.
+PATIENCE: Final = 0.25
 
 
 @dataclass(slots=True)
 class _Job:
     rows: Sequence[Row]
+    awaited: bool
     done: threading.Event = field(default_factory=threading.Event)
     kept: bool = False
 
+    def settle(self, kept: bool) -> None:
+        self.kept = kept
+        self.done.set()
+
 
 class Writer:
-    """Writes rows in the order they come. `capacity` jobs may wait; `lost` counts rows that never reached the disk,
-    and `on_loss` hears of them."""
+    """Writes rows in the order they come. `capacity` jobs may wait, and as many may be held.
+
+    `lost` counts rows that never reached the disk and that nobody can send again; `on_loss` hears of them. `fault` is
+    what kept the last commit from happening, None when it happened. `slow_waits` is how many callers of `write` may
+    wait longer than `PATIENCE` at a time.
+    """
 
     def __init__(
         self,
         engine: Engine,
         *,
         capacity: int = 10_000,
+        slow_waits: int = 3,
         retry_after: Sequence[float] = RETRY_AFTER,
+        held_retry: float = HELD_RETRY,
     ) -> None:
         self.lost = 0
-        self.failing = False
+        self.fault: Fault | None = None
         self.on_loss: Callable[[int], None] = lambda rows: None
         self._engine = engine
+        self._capacity = capacity
         self._retry_after = retry_after
+        self._held_retry = held_retry
+        self._slow_waits = threading.Semaphore(slow_waits)
+        self._held: deque[_Job] = deque()
         self._jobs: queue.Queue[_Job | None] = queue.Queue(capacity)
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     @property
     def backlog(self) -> int:
-        return self._jobs.qsize()
+        """Jobs that wait or are held."""
+        return self._jobs.qsize() + len(self._held)
 
     @property
     def alive(self) -> bool:
@@ -57,76 +90,138 @@ class Writer:
     def offer(self, rows: Sequence[Row]) -> bool:
         """Leaves rows to be written soon; returns at once. False when there is no room: the rows are counted lost."""
         try:
-            self._jobs.put_nowait(_Job(rows))
+            self._jobs.put_nowait(_Job(rows, awaited=False))
         except queue.Full:
             self._lose(rows)
             return False
         return True
 
     def write(self, rows: Sequence[Row], timeout: float) -> bool:
-        """Returns True once the rows are committed; False when that failed or took longer than `timeout` seconds."""
-        job = _Job(rows)
+        """Returns True once the rows are committed; False when that failed or took longer than `timeout` seconds.
+
+        After False the rows may still be written: the caller must not rely on either.
+        """
+        job = _Job(rows, awaited=True)
         try:
-            self._jobs.put(job, timeout=timeout)
+            self._jobs.put_nowait(job)
         except queue.Full:
             return False
-        return job.done.wait(timeout) and job.kept
+        patience = min(timeout, PATIENCE)
+        if job.done.wait(patience):
+            return job.kept
+        if timeout <= patience or not self._slow_waits.acquire(blocking=False):
+            return False
+        try:
+            return job.done.wait(timeout - patience) and job.kept
+        finally:
+            self._slow_waits.release()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Writes what waits, then stops."""
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join(timeout)
+        """Writes what waits, then stops. What cannot be written within `timeout` seconds is lost."""
+        self._closing.set()
+        try:
+            self._jobs.put_nowait(None)
+        except queue.Full:
+            pass  # the thread is not asleep
+        self._thread.join(timeout)
 
     def _run(self) -> None:
-        open_for_work = True
-        while open_for_work:
-            jobs: list[_Job] = []
-            waiting = self._jobs.get()
-            while waiting is not None:
-                jobs.append(waiting)
-                if len(jobs) == BATCH:
-                    break
-                try:
-                    waiting = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-            open_for_work = waiting is not None
-            self._settle(jobs)
+        while not (self._closing.is_set() and self._jobs.empty()):
+            self._settle(list(self._gather()))
+        for job in self._held:
+            self._lose(job.rows)
+        self._held.clear()
+
+    def _gather(self) -> Iterator[_Job]:
+        """What waits, up to one batch. Returns empty-handed when it is time to try the held rows again."""
+        wait = self._held_retry if self._held else None
+        for _ in range(BATCH):
+            try:
+                job = self._jobs.get(timeout=wait) if wait != 0 else self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job is None:
+                return
+            yield job
+            wait = 0
 
     def _settle(self, jobs: Sequence[_Job]) -> None:
-        """Commits the jobs together; when that fails for good, each by itself, so that one bad row harms no other."""
-        if self._commit([row for job in jobs for row in job.rows]):
+        """Commits the held jobs first. When that fails the others need not even be tried."""
+        while self._held:
+            batch = [self._held.popleft() for _ in range(min(BATCH, len(self._held)))]
+            if not self._settle_batch(batch):
+                self._turn_away(jobs)
+                break
+        else:
+            self._settle_batch(jobs)
+        while len(self._held) > self._capacity:
+            self._lose(self._held.popleft().rows)
+
+    def _settle_batch(self, jobs: Sequence[_Job]) -> bool:
+        """False when the database is out of order. When only some rows are, each job is tried by itself."""
+        fault = self._commit(jobs, patient=len(jobs) > 1 or any(job.awaited for job in jobs))
+        if fault is None:
             for job in jobs:
-                job.kept = True
+                job.settle(kept=True)
+        elif not fault.of_the_rows:
+            self._turn_away(jobs)
+            return False
+        elif len(jobs) == 1:
+            self._refuse(jobs[0])
         else:
             for job in jobs:
-                job.kept = len(jobs) > 1 and self._commit_once(job.rows)
-                if not job.kept:
-                    self._lose(job.rows)
+                if self._commit([job], patient=False) is None:
+                    job.settle(kept=True)
+                else:
+                    self._refuse(job)
+        return True
+
+    def _turn_away(self, jobs: Sequence[_Job]) -> None:
+        """Whoever waits is told; what nobody waits for is held until the database is back."""
         for job in jobs:
-            job.done.set()
+            if job.awaited:
+                job.settle(kept=False)
+            else:
+                self._held.append(job)
 
-    def _commit(self, rows: Sequence[Row]) -> bool:
-        for pause in (*self._retry_after, None):
-            if self._commit_once(rows):
-                return True
-            if pause is not None:
-                time.sleep(pause)
-        return False
+    def _refuse(self, job: _Job) -> None:
+        if job.awaited:
+            job.settle(kept=False)
+        else:
+            self._lose(job.rows)
 
-    def _commit_once(self, rows: Sequence[Row]) -> bool:
+    def _commit(self, jobs: Sequence[_Job], *, patient: bool) -> Fault | None:
+        """Tries again after each pause when `patient`, unless the database was out of order already."""
+        rows = [row for job in jobs for row in job.rows]
         if not rows:
-            return True
+            return None
+        pauses = self._retry_after if patient and self.fault is None else ()
+        fault = self._commit_once(rows)
+        for pause in pauses:
+            if fault is None or fault is Fault.ROWS:
+                break
+            time.sleep(pause)
+            fault = self._commit_once(rows)
+        self._note(fault)
+        return fault
+
+    def _commit_once(self, rows: Sequence[Row]) -> Fault | None:
         try:
             with self._engine.begin() as connection:
                 for table in dict.fromkeys(table for table, _ in rows):
                     _insert(connection, table, [row for owner, row in rows if owner is table])
-        except SQLAlchemyError:
-            self.failing = True
-            return False
-        self.failing = False
-        return True
+        except SQLAlchemyError as error:
+            return fault_of(error)
+        return None
+
+    def _note(self, fault: Fault | None) -> None:
+        """Remembers and logs a change for the worse or the better; says nothing about what stays the same."""
+        if fault is not self.fault:
+            self.fault = fault
+            if fault is None:
+                log.warning("store back")
+            else:
+                log.error("store out of order", extra={"fault": fault.value})
 
     def _lose(self, rows: Sequence[Row]) -> None:
         self.lost += len(rows)
@@ -136,4 +231,12 @@ class Writer:
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Rows that are there already stay as they are: a report sent twice is one report."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    statement = dialect.insert(table)
+    if table.info.get(OVERWRITTEN):
+        keys = list(table.primary_key)
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={column.name: statement.excluded[column.name] for column in table.columns}
+        )
+    else:
+        statement = statement.on_conflict_do_nothing()
+    connection.execute(statement, rows)

@@ -72,7 +72,7 @@ def test_a_missing_table_is_a_problem_and_no_exception(tmp_path: Path) -> None:
     store.keep_issued([IssuedCard("u", "q", AT, "svc", "k", BASIS)])
     store.writer.write([], timeout=5)
 
-    assert store.problem() == "the last commit failed"
+    assert store.problem() == "the schema is not the current one"
     assert store.writer.lost == 1
     store.close()
 
@@ -89,7 +89,7 @@ def test_postgresql_keeps_the_same_things_and_once(postgres_url: str) -> None:
     engine = open_database(postgres_url)
     migrate(engine)
     store = Store(engine, Writer(engine))
-    report = Feedback("u", "accepted", "t", ("s",))
+    report = Feedback("u", "accepted", "t", ("s\0",), "code\0", "urn:\0", "a comment with a \0 in it")
     try:
         store.keep_issued([IssuedCard("u", "q", AT, "svc", "k", BASIS), KeptSilence("q", AT, "svc", "fits", BASIS)])
         assert store.keep_feedback("svc", [report, report], AT, timeout=5)

@@ -2,12 +2,16 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event, text
 
+from cds_service.store.database import open_database
+from cds_service.store.faults import Fault
 from cds_service.store.schema import feedback
 from cds_service.store.writer import Row, Writer
 from tests.serving import a_database
@@ -97,16 +101,17 @@ def test_a_busy_database_is_waited_for(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_broken_database_loses_rows_and_says_how_many(tmp_path: Path) -> None:
+def test_a_missing_table_refuses_feedback_and_counts_the_cards_it_loses(tmp_path: Path) -> None:
     losses: list[int] = []
     writer = Writer(broken(a_database(tmp_path)), retry_after=(0.01,))
     writer.on_loss = losses.append
 
     assert not writer.write([a_row("a"), a_row("b")], timeout=5)
+    writer.offer([a_row("c"), a_row("d")])
     writer.close()
 
-    assert writer.lost == sum(losses) == 2
-    assert writer.failing
+    assert writer.lost == sum(losses) == 2  # whoever sent a and b was told
+    assert writer.fault is Fault.SCHEMA
 
 
 def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
@@ -119,9 +124,110 @@ def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
         connection.execute(text("alter table away rename to feedback"))
 
     assert writer.write([a_row("b")], timeout=5)
-    assert not writer.failing
+    assert writer.fault is None
     assert digests(engine) == ["b"]
     writer.close()
+
+
+class Outage:
+    """A database that can be taken away and given back."""
+
+    def __init__(self, folder: Path) -> None:
+        a_database(folder).dispose()
+        self.file = folder / "store.sqlite3"
+        self.engine = open_database(f"sqlite:///{self.file}", create=False)
+
+    def begin(self) -> None:
+        self.file.rename(self.file.with_suffix(".away"))
+
+    def end(self) -> None:
+        self.file.with_suffix(".away").rename(self.file)
+
+
+def test_cards_are_held_while_the_database_is_away_and_feedback_is_refused(tmp_path: Path) -> None:
+    outage = Outage(tmp_path)
+    writer = Writer(outage.engine, retry_after=(0.01,), held_retry=0.02)
+    outage.begin()
+
+    assert writer.offer([a_row("a")])
+    assert not writer.write([a_row("refused")], timeout=5)
+    assert writer.offer([a_row("b"), a_row("c")])
+    assert writer.fault is Fault.GONE
+    outage.end()
+
+    eventually(lambda: digests(outage.engine) == ["a", "b", "c"])
+    assert writer.fault is None
+    assert (writer.lost, writer.backlog) == (0, 0)
+    writer.close()
+
+
+def test_what_cannot_be_held_any_more_is_lost_oldest_first(tmp_path: Path) -> None:
+    outage = Outage(tmp_path)
+    writer = Writer(outage.engine, capacity=5, retry_after=(), held_retry=0.01)
+    outage.begin()
+    for number in range(20):
+        eventually(lambda number=number: writer.offer([a_row(str(number))]))
+        eventually(lambda: writer._jobs.empty())
+    outage.end()
+
+    eventually(lambda: digests(outage.engine) == ["15", "16", "17", "18", "19"])
+    eventually(lambda: writer.lost == 15)
+    writer.close()
+
+
+def test_what_is_held_when_the_service_stops_is_counted_lost(tmp_path: Path) -> None:
+    outage = Outage(tmp_path)
+    writer = Writer(outage.engine, retry_after=())
+    outage.begin()
+    writer.offer([a_row("a"), a_row("b")])
+    writer.close()
+
+    assert writer.lost == 2
+
+
+def test_a_change_of_state_is_logged_once_and_in_our_own_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage(tmp_path)
+    writer = Writer(outage.engine, retry_after=(0.01,))
+    outage.begin()
+    for _ in range(3):
+        writer.write([a_row("a")], timeout=1)
+    outage.end()
+    writer.write([a_row("a")], timeout=1)
+    writer.close()
+
+    assert [record.getMessage() for record in caplog.records] == ["store out of order", "store back"]
+    assert caplog.records[0].__dict__["fault"] == "the database cannot be reached"
+
+
+def test_only_so_many_may_wait_long_so_that_hooks_find_a_thread(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine, slow_waits=1)
+    spent: list[float] = []
+
+    def send(number: int) -> None:
+        started = time.monotonic()
+        writer.write([a_row(str(number))], timeout=2)
+        spent.append(time.monotonic() - started)
+
+    with engine.begin():
+        senders = [threading.Thread(target=send, args=[number]) for number in range(4)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join(10)
+    writer.close()
+
+    assert sorted(seconds > 1 for seconds in spent) == [False, False, False, True]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came true")
 
 
 def test_one_bad_row_harms_no_other(tmp_path: Path) -> None:
