@@ -15,6 +15,7 @@ from cds_service.web.demo.pages import page_routes
 from cds_service.web.demo.record_system import record_system
 from cds_service.web.demo.resource_store import ResourceStore
 from cds_service.web.demo.stories import load_stories
+from cds_service.web.pages import add_to_navigation, use_site
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -23,6 +24,8 @@ def register(app: Flask, settings: Settings) -> None:
         raise ConfigurationError("the demo pages and the embedded FHIR server belong to demo mode only")
     fixtures = resources.fixtures_dir()
     stories = load_stories(fixtures)
+    use_site(app, demo=True)
     app.register_blueprint(page_routes(fixtures, stories, glossary(load(), load_words(resources.cards_dir()))))
+    add_to_navigation(app, "Order entry", "demo.first_page", order=0)
     charts = ResourceStore(resource for story in stories for resource in story.resources)
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/fhir": record_system(charts)})  # type: ignore[method-assign]

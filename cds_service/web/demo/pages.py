@@ -17,12 +17,7 @@ from cds_service.web.demo.glossary import Glossary
 from cds_service.web.demo.hook_requests import DEMO_FHIR, HOOKS, request_path
 from cds_service.web.demo.resource_store import Resource
 from cds_service.web.demo.stories import Story
-
-# Nothing from elsewhere, nothing inline: what a chart or a card says can never become a script.
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+from cds_service.web.pages import restrict
 
 # Ages in months from which a patient is no longer called an infant or a child on this page.
 INFANT: Final = 24
@@ -64,22 +59,11 @@ def page_routes(fixtures: Path, stories: tuple[Story, ...], glossary: Glossary) 
             hooks=HOOKS,
         )
 
-    @pages.get("/favicon.ico")
-    def icon() -> Response:
-        """For the resources of /fhir, which a browser shows without a page of ours around them."""
-        return pages.send_static_file("icon.svg")
-
     @pages.get("/demo/glossary.json")
     def words_of_the_review() -> Response:
         return Response(words, content_type="application/json", headers={"Cache-Control": "no-cache"})
 
-    @pages.after_request
-    def restrain(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
-
+    restrict(pages)
     return pages
 
 

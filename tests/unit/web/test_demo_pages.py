@@ -16,6 +16,7 @@ from cds_service.web.demo.glossary import Glossary
 from cds_service.web.demo.hook_requests import HOOKS
 from cds_service.web.demo.pages import describe, page_routes
 from cds_service.web.demo.stories import load_stories
+from cds_service.web.pages import use_site
 
 FIXTURES = fixtures_dir()
 STORIES = load_stories(FIXTURES)
@@ -25,6 +26,7 @@ GLOSSARY = Glossary({"criteria": {"SP-4.1/mri": "<b>says</b>"}}, (("Adult spine 
 @pytest.fixture
 def client() -> FlaskClient:
     app = Flask(__name__, static_folder=None)
+    use_site(app, demo=True)
     app.register_blueprint(page_routes(FIXTURES, STORIES, GLOSSARY))
     return app.test_client()
 
