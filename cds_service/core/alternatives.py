@@ -18,6 +18,7 @@ from cds_service.core.truth import MET, NOT_MET
 
 MOST = 4  # studies offered for one order; a longer list is not read
 FEW = 3  # studies that a criterion may offer although the chart supports none of them
+CODING = "coding"  # criteria of this kind name the right code, whatever the chart says
 XRAY_ON_RECORD = "plain_xray_available"
 PLAIN_XRAY = "plain_xray"
 XRAY, MRI, CT = "XR", "MR", "CT"
@@ -87,6 +88,10 @@ class Alternatives:
         ]
         return distinct(self.possible(supported or found), self._study)[:2]
 
+    def comparable(self) -> Iterator[Study]:
+        """Studies to compare with, of every level."""
+        return self._candidates(every_region=True)
+
     # -- sources of alternatives ------------------------------------------------------------------------------------
 
     def _steps(self, verdict: Verdict) -> Iterator[Alternative]:
@@ -115,20 +120,22 @@ class Alternatives:
             named = self._studies(criterion.instead)
             if criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED:
                 named = [study for study in named if self._verdict_on(study).determination in SUPPORTING]
-            for study in self._fitting(named):
+            for study in named if criterion.kind == CODING else self._fitting(named):
                 yield Alternative(study, criterion.id)
 
     def _fitting(self, named: list[Study]) -> list[Study]:
-        """Of the studies a criterion names, those the chart supports, else those it may support, else a short list."""
-        supported = [study for study in named if self._fits(study, Determination.SUPPORTED)]
+        """Of the studies a criterion names, those the chart supports, else a short list of those it does not refuse."""
+        supported = [study for study in named if self._verdict_on(study).determination is Determination.SUPPORTED]
         if supported:
             return supported
-        possible = [study for study in named if self._fits(study, Determination.NEEDS_INFORMATION)] or named
+        possible = [study for study in named if not self._is_refused(study)]
         return possible if len(possible) <= FEW else []
 
-    def _fits(self, study: Study, wanted: Determination) -> bool:
+    def _is_refused(self, study: Study) -> bool:
+        """Some criterion stands against the study. Plain films are never refused."""
         verdict = self._verdict_on(study)
-        return verdict.determination is wanted and verdict.ground is not Ground.NO_INDICATION
+        refused = verdict.determination is Determination.NOT_SUPPORTED and bool(verdict.decided_by)
+        return refused and study.modality != XRAY
 
     def right_study(self, verdict: Verdict) -> list[Alternative]:
         """The same indication asks for another contrast, modality or level: the studies that it supports.
@@ -281,10 +288,13 @@ def reached(evaluation: Evaluation, test: FactTest, day: date) -> date | None:
         return None
     for ref in test.refs(evaluation.regions):
         fact = evaluation.fact(ref)
+        reached_on = None
         if fact.since is not None:
-            return after(fact.since, test.operand, definition.unit)
-        if isinstance(fact.value, int | float) and not isinstance(fact.value, bool):
-            return after(day, test.operand - bounds(fact.value)[0], definition.unit)
+            reached_on = after(fact.since, test.operand, definition.unit)
+        elif isinstance(fact.value, int | float) and not isinstance(fact.value, bool):
+            reached_on = after(day, test.operand - bounds(fact.value)[0], definition.unit)
+        if reached_on is not None:
+            return reached_on + timedelta(days=1) if test.comparison is Comparison.MORE_THAN else reached_on
     return None
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from cds_service.core.alternatives import Alternatives, Catalogue, distinct
 from cds_service.core.criterion import REQUESTED_REGION, AnyOf, Criterion, FactTest, Outcome
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
-from cds_service.core.escapes import RED_FLAG_ANY, RELEVANT_LEVEL, escapes
+from cds_service.core.escapes import RED_FLAG_ANY, escapes
 from cds_service.core.evaluate import Evaluation, Reading, Trace
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value
 from cds_service.core.judge import Circumstances, Judge, Verdict
@@ -192,16 +192,15 @@ class Consideration:
         red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
         found = Alternatives(study, judge, self._catalogue, self.verdict_on, self.order.review_date)
         if verdict.ground is Ground.UNMET:
-            verdict = self._with_right_study(judge, verdict, found.right_study(verdict))
+            verdict = self._with_right_study(judge, verdict, found)
         alternatives = found.of(verdict) if verdict.ground is not Ground.PLAIN_XRAY else ()
         if verdict.ground is Ground.POINTER and any(c.only_if_uncovered for c in verdict.decided_by):
             alternatives = found.for_urgent_review(self._adult_red_flags)
         unless = escapes(judge, verdict)
-        if red_flag and verdict.ground not in (Ground.RED_FLAG, Ground.URGENT_POINTER, Ground.POINTER):
-            if not _is_supported(verdict) or verdict.ground is Ground.PLAIN_XRAY:
-                alternatives = (*found.for_red_flag(), *alternatives)
-        else:
-            unless = tuple(name for name in unless if name != RELEVANT_LEVEL)
+        if red_flag and self._red_flag_wants_another(verdict):
+            for_red_flag = found.for_red_flag()
+            verdict = self._decided_by_red_flag(verdict, for_red_flag)
+            alternatives = (*self._unless_drafted(for_red_flag), *alternatives)
         contraindicated = study.modality == MRI and judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
         if contraindicated:
             alternatives = (*alternatives, *self._ct_instead(study))
@@ -222,15 +221,27 @@ class Consideration:
             beside=("mri_contraindicated",) if contraindicated else (),
         )
 
+    def _spoken_of_at_all(self, judge: Judge, verdict: Verdict, found: Alternatives) -> Verdict:
+        """No path of this study speaks of the patient: an exclusion may, or criteria of another study, or nothing does."""
+        decided = judge.speaking_exclusions()
+        for study in found.comparable() if not decided else ():
+            other = self.judge_of(study)
+            decided = tuple(path.criterion for path in other.nearest_failed_paths()[0]) or other.speaking_exclusions()
+            if decided:
+                break
+        if decided:
+            return replace(verdict, decided_by=decided)
+        return replace(verdict, determination=Determination.NO_GUIDELINE, ground=Ground.NO_SECTION)
+
     def _adult_red_flags(self, study: Study) -> tuple[Path, ...]:
         return self._plan_of(study, self.order.review_date, Stage.ADULT).red_flags
 
-    def _with_right_study(self, judge: Judge, verdict: Verdict, right: list[Alternative]) -> Verdict:
+    def _with_right_study(self, judge: Judge, verdict: Verdict, found: Alternatives) -> Verdict:
         """The indication is right and the study is not: what supports the right study decides, not a nearby path."""
-        elsewhere = [c for a in right if a.study is not None for c in self.verdict_on(a.study).decided_by]
+        right = [a.study for a in found.right_study(verdict) if a.study is not None]
+        elsewhere = [c for study in right for c in self.verdict_on(study).decided_by]
         if not elsewhere:
-            closest = sorted(judge.spoken_of(), key=lambda criterion: len(criterion.studies))[:1]
-            return verdict if verdict.decided_by else replace(verdict, decided_by=tuple(closest))
+            return verdict if verdict.decided_by else self._spoken_of_at_all(judge, verdict, found)
         sections = {criterion.section for criterion in elsewhere}
         paths = tuple(path for path in verdict.paths if path.criterion.section in sections)
         of_other_paths = {
@@ -244,6 +255,24 @@ class Consideration:
         if ct is not None:
             for criterion in self.judge_of(ct).plan.substitutions[:1]:
                 yield Alternative(ct, criterion.id)
+
+    @staticmethod
+    def _red_flag_wants_another(verdict: Verdict) -> bool:
+        """A met red flag does not support what was ordered (plain films are never refused, and never enough)."""
+        if verdict.ground in (Ground.RED_FLAG, Ground.URGENT_POINTER, Ground.POINTER):
+            return False
+        return not _is_supported(verdict) or verdict.ground is Ground.PLAIN_XRAY
+
+    def _decided_by_red_flag(self, verdict: Verdict, alternatives: tuple[Alternative, ...]) -> Verdict:
+        red_flags = [c for a in alternatives if a.study is not None for c in self.verdict_on(a.study).decided_by]
+        if not red_flags:
+            return verdict
+        own = (path.criterion for path in verdict.paths)
+        return replace(verdict, decided_by=tuple(dict.fromkeys((*red_flags, *own))))
+
+    def _unless_drafted(self, alternatives: tuple[Alternative, ...]) -> tuple[Alternative, ...]:
+        """Once the better study is drafted, a second-best one is no advice."""
+        return () if any(map(self._is_drafted, alternatives)) else alternatives
 
     def _is_drafted(self, alternative: Alternative) -> bool:
         """Another draft already orders it, or, for a plain film, any film of that region."""

@@ -31,12 +31,14 @@ def escapes(judge: Judge, verdict: Verdict) -> tuple[str, ...]:
             for path in judge.plan.paths
             if (path.criterion.red_flag or path.criterion.section in sections) and judge.speaks_of_patient(path)
         ]
-        found += _turns(judge, (judge.path_node(path) for path in near), MET)
+        asked = frozenset(verdict.asks_for) if verdict.ground is Ground.OPEN else None
+        found += _turns(judge, (judge.path_node(path) for path in near), MET, asked)
         if judge.plan.substitutions and judge.mri_is_supported():
             found.append(MRI_CONTRAINDICATED.fact)
     if verdict.ground in (Ground.TECHNIQUE, Ground.PRESENTATION):
         found += _turns(judge, (c.when for c in verdict.decided_by if c.when is not None), NOT_MET)
-    parts = {ref for name in found for ref in _parts(judge, name)}
+    # A part of an adult red flag may open another path as well, so those stay; other summaries stand for their parts.
+    parts = {ref for name in found if name != RED_FLAG_ANY.fact for ref in _parts(judge, name)}
     return tuple(name for name in dict.fromkeys(found) if name not in parts)
 
 
@@ -49,12 +51,13 @@ def _parts(judge: Judge, name: str) -> Iterator[str]:
             yield from _parts(judge, test.fact)
 
 
-def _turns(judge: Judge, nodes: Iterable[Node], want: Truth) -> list[str]:
+def _turns(judge: Judge, nodes: Iterable[Node], want: Truth, asked: frozenset[str] | None = None) -> list[str]:
+    """Silent facts that alone settle a tree. Beside `asked` facts only those that spare at least one of them."""
     return sorted(
         turn
         for node in nodes
         for way in judge.evaluation.ways(node, want, turning=True)
-        if len(way.turns) == 1 and not way.blocked
+        if len(way.turns) == 1 and not way.blocked and (asked is None or way.asks < asked)
         for turn in way.turns
     )
 

@@ -178,8 +178,6 @@ class Judge:
         decided = [*self.open_exclusions(), *self._met(self.plan.preferences)]
         decided += [path.criterion for path in (*paths, *nearby)]
         decided += self.failed_steps(paths)  # the steps of another condition are no business of this patient
-        if not decided and not self.spoken_of():
-            return Verdict(Determination.NO_GUIDELINE, Ground.NO_SECTION, ())
         return Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, tuple(dict.fromkeys(decided)), paths)
 
     # -- what the steps ask -----------------------------------------------------------------------------------------
@@ -256,9 +254,13 @@ class Judge:
     def _misses_indication(self, path: Path) -> bool:
         return any(map(self.evaluation.is_indication, self.evaluation.gap(path.when)))
 
-    def spoken_of(self) -> tuple[Criterion, ...]:
-        """The criteria that could support or refuse the study in a patient of this age."""
-        return tuple(c for c in self.plan.speaking() if self.fits(c) is not NOT_MET)
+    def speaking_exclusions(self) -> tuple[Criterion, ...]:
+        """Exclusions that name something the patient has, although other parts of them do not hold."""
+        return tuple(
+            c
+            for c in (*self.plan.technique, *self.plan.exclusions)
+            if c.when is not None and self.fits(c) is not NOT_MET and self.evaluation.touches(c.when)
+        )
 
     def speaks_of_patient(self, path: Path) -> bool:
         """Whether a presentation, finding or plan that the path asks for is met."""
