@@ -10,16 +10,20 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What an outcome rested on. `guidelines` are (document id, edition)."""
+    """What an outcome rested on. `guidelines` are (document id, edition), `asks` the facts that would settle it."""
 
     determination: str | None = None
     criteria: tuple[str, ...] = ()
     guidelines: tuple[tuple[str, str], ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedCard:
-    """A card that left the service. `consultation` is a random id shared by what one response held."""
+    """A card that left the service. `consultation` is a random id shared by what one response held.
+
+    `milliseconds` is how long that response took.
+    """
 
     card: str
     consultation: str
@@ -27,6 +31,7 @@ class IssuedCard:
     service: str
     kind: str
     basis: Basis
+    milliseconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class KeptSilence:
     service: str
     reason: str
     basis: Basis
+    milliseconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

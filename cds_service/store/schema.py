@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import JSON, Column, DateTime, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, DateTime, Float, Integer, MetaData, String, Table, Text
 
 metadata: Final = MetaData()
 
@@ -16,12 +16,14 @@ issued_cards: Final = Table(
     metadata,
     Column("card", String(36), primary_key=True),
     Column("consultation", String(36), nullable=False, index=True),
-    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False, index=True),
     Column("service", String(100), nullable=False),
     Column("kind", String(100), nullable=False),
     Column("determination", String(40)),
     Column("criteria", JSON, nullable=False),
     Column("guidelines", JSON, nullable=False),
+    Column("asks", JSON),
+    Column("milliseconds", Float),
 )
 
 kept_silences: Final = Table(
@@ -29,12 +31,14 @@ kept_silences: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("consultation", String(36), nullable=False, index=True),
-    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False, index=True),
     Column("service", String(100), nullable=False),
     Column("reason", Text, nullable=False),
     Column("determination", String(40)),
     Column("criteria", JSON, nullable=False),
     Column("guidelines", JSON, nullable=False),
+    Column("asks", JSON),
+    Column("milliseconds", Float),
 )
 
 # No foreign key to issued_cards: feedback on a card that a fault kept out of the store is still worth having.

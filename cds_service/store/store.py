@@ -52,6 +52,7 @@ def _issued_row(item: IssuedCard | KeptSilence) -> Row:
         "consultation": item.consultation,
         "issued_at": item.issued_at,
         "service": item.service,
+        "milliseconds": item.milliseconds,
         **_basis(item.basis),
     }
     if isinstance(item, IssuedCard):
@@ -64,6 +65,7 @@ def _basis(basis: Basis) -> dict[str, Any]:
         "determination": basis.determination,
         "criteria": list(basis.criteria),
         "guidelines": [{"id": document, "version": edition} for document, edition in basis.guidelines],
+        "asks": list(basis.asks),
     }
 
 
