@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fhir.resources.R4B.servicerequest import ServiceRequest
@@ -21,7 +21,7 @@ MOST_SUGGESTIONS: Final = 3
 SPREAD: Final = frozenset({"entire_spine", "whole_body"})
 
 PAMA_RATING: Final = "http://fhir.org/argonaut/Extension/pama-rating"
-_PAMA_SYSTEM: Final = "http://fhir.org/argonaut/CodeSystem/pama-rating"
+PAMA_SYSTEM: Final = "http://fhir.org/argonaut/CodeSystem/pama-rating"
 
 # What an additional order takes over from the draft: whose it is, who asks and why. Nothing that belongs to the study.
 _CARRIED: Final = ("encounter", "requester", "reasonCode", "reasonReference", "insurance")
@@ -36,19 +36,29 @@ class Profile:
     `updates_only`: nothing but an update of the draft works, so that an additional study replaces it (the imaging
     screen of the CDS Hooks sandbox, which also wants a rating and a list of reasons on the resource).
     `lone_delete`: a suggestion may consist of a delete alone.
+    `ratings`: the client has agreed to system actions that annotate the order with an appropriateness rating.
+    `mirrors_system_actions`: it looks for them under `extension`, where drafts of the standard had them.
     """
 
     selection_behavior: str
     modality_by_delete_and_create: bool = False
     updates_only: bool = False
     lone_delete: bool = True
+    ratings: bool = False
+    mirrors_system_actions: bool = False
 
 
-PROFILES: Final[Mapping[str, Profile]] = {
+_CLIENTS: Final[Mapping[str, Profile]] = {
     "default": Profile("any"),
-    "sandbox": Profile("any", updates_only=True, lone_delete=False),
+    "sandbox": Profile("any", updates_only=True, lone_delete=False, ratings=True, mirrors_system_actions=True),
     "crd": Profile("at-most-one", modality_by_delete_and_create=True, lone_delete=False),
     "epic": Profile("any"),
+}
+
+# "+ratings" after a name turns ratings on for a client that has agreed to them.
+PROFILES: Final[Mapping[str, Profile]] = {
+    **_CLIENTS,
+    **{f"{name}+ratings": replace(profile, ratings=True) for name, profile in _CLIENTS.items() if not profile.ratings},
 }
 
 
@@ -138,7 +148,7 @@ def suggestions_for(
     `target` is the study that the card names (`subject`).
     """
     drafts = [_for_study(order, proposal, profile, words) for proposal in proposed if template.suggests]
-    made = [(label, actions) for label, actions in drafts if all(_valid(action) for action in actions)]
+    made = [(label, actions) for label, actions in drafts if all(is_valid(action) for action in actions)]
     recommended = target is not None if made else template.removal is Removal.RECOMMENDED
     if template.removal and profile.lone_delete:
         made.append((words.patterns["suggestions"]["remove"].text, [_delete(order, words)]))
@@ -240,7 +250,7 @@ def _empty(value: Any) -> bool:
 def _rated(resource: dict[str, Any]) -> dict[str, Any]:
     rating = {
         "url": PAMA_RATING,
-        "valueCodeableConcept": {"coding": [{"system": _PAMA_SYSTEM, "code": "appropriate"}]},
+        "valueCodeableConcept": {"coding": [{"system": PAMA_SYSTEM, "code": "appropriate"}]},
     }
     given = resource.get("extension")
     extensions = given if isinstance(given, list) else []
@@ -249,7 +259,7 @@ def _rated(resource: dict[str, Any]) -> dict[str, Any]:
     return {**resource, "extension": [*others, rating], "reasonCode": resource.get("reasonCode", [])}
 
 
-def _valid(action: Mapping[str, Any]) -> bool:
+def is_valid(action: Mapping[str, Any]) -> bool:
     """The draft may have been no valid FHIR as sent; then its changed copy is not either, and the text must do."""
     resource = action.get("resource")
     if resource is None:

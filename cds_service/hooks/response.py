@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -16,12 +16,26 @@ from cds_service.core.quantity import Range
 REVIEWS: Final = "org.spine-imaging-cds.reviews"
 
 
-def render(outcomes: Iterable[object], cards: Iterable[Card]) -> bytes:
-    """Every review in the response's extension; in each card's, only the review of its own order."""
+def render(
+    outcomes: Iterable[object],
+    cards: Iterable[Card],
+    system_actions: Sequence[dict[str, Any]] = (),
+    *,
+    mirrored: bool = False,
+) -> bytes:
+    """Every review in the response's extension; in each card's, only the review of its own order.
+
+    `mirrored` repeats the system actions under `extension`, the only place where some older clients look.
+    """
     reviews = {outcome.order.reference: review_json(outcome) for outcome in outcomes if isinstance(outcome, Review)}
     response: dict[str, Any] = {"cards": [_with_review(card, reviews) for card in cards]}
-    if reviews:
-        response["extension"] = {REVIEWS: list(reviews.values())}
+    extension: dict[str, Any] = {REVIEWS: list(reviews.values())} if reviews else {}
+    if system_actions:
+        response["systemActions"] = system_actions
+        if mirrored:
+            extension["systemActions"] = system_actions
+    if extension:
+        response["extension"] = extension
     return orjson.dumps(response)
 
 
