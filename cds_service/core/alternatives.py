@@ -120,22 +120,24 @@ class Alternatives:
             named = self._studies(criterion.instead)
             if criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED:
                 named = [study for study in named if self._verdict_on(study).determination in SUPPORTING]
-            for study in named if criterion.kind == CODING else self._fitting(named):
+            if criterion.kind != CODING:
+                named = self._fitting(named, for_technique=criterion.about_technique)
+            for study in named:
                 yield Alternative(study, criterion.id)
 
-    def _fitting(self, named: list[Study]) -> list[Study]:
+    def _fitting(self, named: list[Study], *, for_technique: bool = False) -> list[Study]:
         """Of the studies a criterion names, those the chart supports, else a short list of those it does not refuse."""
         supported = [study for study in named if self._verdict_on(study).determination is Determination.SUPPORTED]
         if supported:
             return supported
-        possible = [study for study in named if not self._is_refused(study)]
+        possible = [study for study in named if not self._is_refused(study, whatever_decided=for_technique)]
         return possible if len(possible) <= FEW else []
 
-    def _is_refused(self, study: Study) -> bool:
-        """Some criterion stands against the study. Plain films are never refused."""
+    def _is_refused(self, study: Study, *, whatever_decided: bool) -> bool:
+        """Some criterion stands against the study, or none supports it. Plain films are never refused."""
         verdict = self._verdict_on(study)
-        refused = verdict.determination is Determination.NOT_SUPPORTED and bool(verdict.decided_by)
-        return refused and study.modality != XRAY
+        refused = verdict.determination is Determination.NOT_SUPPORTED
+        return refused and study.modality != XRAY and (whatever_decided or bool(verdict.decided_by))
 
     def right_study(self, verdict: Verdict) -> list[Alternative]:
         """The same indication asks for another contrast, modality or level: the studies that it supports.

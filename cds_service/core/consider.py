@@ -24,7 +24,8 @@ MRI_CONTRASTS = ("without", "without_and_with")
 CONTRASTS = ("without", "with", "without_and_with")
 REQUESTED_CONTRAST = "requested_contrast"
 XRAY, MRI, CT = "XR", "MR", "CT"
-AGE = "age_months"
+AGE, AGE_YEARS = "age_months", "age_years"
+INFANT_MONTHS = 36  # until then an age is told in months
 
 
 class Consideration:
@@ -222,7 +223,7 @@ class Consideration:
         )
 
     def _spoken_of_at_all(self, judge: Judge, verdict: Verdict, found: Alternatives) -> Verdict:
-        """No path of this study speaks of the patient: an exclusion may, or criteria of another study, or nothing does."""
+        """No path of this study speaks of the patient: an exclusion may, or another study does, or nothing at all."""
         decided = judge.speaking_exclusions()
         for study in found.comparable() if not decided else ():
             other = self.judge_of(study)
@@ -303,14 +304,21 @@ class Consideration:
         nodes = [path.when for path in verdict.paths]
         nodes += [r.when for path in verdict.paths for r in path.requires if r.when is not None and judge.binds(r)]
         nodes += [c.when for c in verdict.decided_by if c.when is not None and c.outcome is not Outcome.REQUIRES]
-        refs = [AGE] if any(is_age_bound(c) for c in verdict.decided_by) else []
+        refs = [AGE, AGE_YEARS] if any(is_age_bound(c) for c in verdict.decided_by) else []
         refs += [ref for node in nodes for ref in self._read_facts(judge.evaluation.trace(node))]
-        facts = {ref: judge.evaluation.fact(ref) for ref in refs}
+        told_twice = AGE_YEARS if self._is_infant(judge) else AGE
+        facts = {ref: judge.evaluation.fact(ref) for ref in refs if ref != told_twice}
         return tuple(
             Evidence(ref, fact)
             for ref, fact in facts.items()
             if fact.known and self._vocabulary[ref.partition("(")[0]].role is not Role.ORDER
         )
+
+    @staticmethod
+    def _is_infant(judge: Judge) -> bool:
+        """Young enough for an age in months."""
+        months = judge.evaluation.fact(AGE).value
+        return isinstance(months, int | float) and not isinstance(months, bool) and months < INFANT_MONTHS
 
     def _read_facts(self, trace: Trace) -> Iterator[str]:
         """The facts that bear on a truth: of a met alternative only what meets it, of a summary nothing unless met."""

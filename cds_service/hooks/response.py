@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
@@ -85,7 +86,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fact = evidence.fact
     members: dict[str, Any] = {"fact": evidence.ref}
     if fact.value is not None:
-        members["value"] = _value(fact.value)
+        members["value"] = _completed(fact.value) if evidence.ref in AGES else _value(fact.value)
     if fact.sources:
         members["sources"] = list(dict.fromkeys(source.reference for source in fact.sources))
     return members
@@ -103,6 +104,13 @@ def _value(value: Value) -> Any:
             return value.isoformat()
         case _:
             return list(value)
+
+
+def _completed(value: Value) -> Any:
+    """An age as people tell it: completed years or months, without the running one."""
+    if isinstance(value, Range):
+        return _value(Range(math.floor(value.low), value.high if math.isinf(value.high) else math.floor(value.high)))
+    return math.floor(value) if isinstance(value, int | float) else _value(value)
 
 
 def _number(value: float) -> float | int:
