@@ -14,6 +14,7 @@ from cds_service.core.determination import NONE_YET, Alternative, Evidence, Revi
 from cds_service.core.fact import Value
 from cds_service.core.quantity import Range
 
+AGES: Final = ("age_years", "age_months")
 REVIEWS: Final = "org.spine-imaging-cds.reviews"
 
 
