@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -51,7 +49,9 @@ def main() -> None:
 @reporting_faults
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Run the service with the settings of SPINE_CDS_CONFIG and SPINE_CDS_* variables."""
-    _serve(config.load(host=host, port=port, workers=workers))
+    from cds_service.web.serve import serve as run
+
+    run(config.load(host=host, port=port, workers=workers))
 
 
 @main.command()
@@ -59,16 +59,20 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 @reporting_faults
 def demo(port: int | None) -> None:
     """Run the service with pages and synthetic patients, on this machine only."""
+    from cds_service.web.serve import serve as run
+
     settings = config.load(mode="demo", host="127.0.0.1", port=port, workers=1, threads=4)
     click.echo(f"Demo on http://127.0.0.1:{settings.port}/ (synthetic patients, this machine only)", err=True)
-    _serve(settings)
+    run(settings)
 
 
 @main.command()
 @reporting_faults
 def migrate() -> None:
     """Bring the store's schema up to date. `serve` and `demo` do this themselves; other servers need it first."""
-    _migrate(config.load())
+    from cds_service.web.serve import migrate_store
+
+    migrate_store(config.load())
 
 
 @main.command()
@@ -136,38 +140,3 @@ def check(file: str) -> None:
 def openapi() -> None:
     """Print the description of the HTTP interface."""
     click.echo(resources.openapi_path().read_text(encoding="utf-8"), nl=False)
-
-
-def _migrate(settings: config.Settings) -> None:
-    from cds_service.store.database import migrate as migrate_store
-    from cds_service.store.database import open_database
-
-    engine = open_database(settings.store_url)
-    migrate_store(engine)
-    engine.dispose()
-
-
-def _serve(settings: config.Settings) -> None:
-    """Checks everything that can be wrong here, where a person sees it, then hands over to the server's workers."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
-    from cds_service.guidelines.load import load as load_guidelines
-
-    load_guidelines()
-    _migrate(settings)
-    os.environ.update(config.as_environment(settings))  # workers are new processes and read their settings again
-    with tempfile.TemporaryDirectory(prefix="cds-metrics-") as shared:
-        if settings.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        Granian(
-            "cds_service.web.wsgi:app",
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.WSGI,
-            workers=settings.workers,
-            blocking_threads=settings.threads,
-            websockets=False,
-            log_access=False,
-            working_dir=Path.cwd(),
-        ).serve()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.postgres_server import postgres_server
 
 CI = os.environ.get("CI", "").lower() == "true"
 NEEDS_A_SERVER = ("browser", "postgres", "fhir_server")
@@ -69,60 +67,6 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    programs = _postgres_programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server on this machine")
     # Not in pytest's own folder: every pytest that starts closes that one to other users, the server's among them.
-    with tempfile.TemporaryDirectory(prefix="postgres-") as name, _server(programs, Path(name)) as url:
-        yield url
-
-
-@contextmanager
-def _server(programs: Path, folder: Path) -> Iterator[str]:
-    owner = _unprivileged_owner(folder)
-    data, port = folder / "data", _free_port()
-
-    def run(program: str, *arguments: str) -> None:
-        command = [*owner, str(programs / program), *arguments]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
-
-    run("initdb", "--pgdata", str(data), "--auth=trust", "--username=tests", "--no-sync", "--encoding=UTF8")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
-    run("pg_ctl", "--pgdata", str(data), "--options", options, "--log", str(folder / "log"), "--wait", "start")
-    try:
-        yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "--pgdata", str(data), "--mode=immediate", "stop")
-
-
-def _postgres_programs() -> Path | None:
-    on_path = shutil.which("initdb")
-    if on_path:
-        return Path(on_path).resolve().parent
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return installed[-1].parent if installed else None
-
-
-def _unprivileged_owner(folder: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: then its own user gets the folder and runs it. Gives the command's prefix."""
-    if os.geteuid() != 0:
-        return []
-    user = next((name for name in ("postgres", "nobody") if _exists(name)), None)
-    if user is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no other user to run it as")
-    shutil.chown(folder, user)
-    return ["runuser", "-u", user, "--"]
-
-
-def _exists(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name, postgres_server(Path(name)) as server:
+        yield server.url

@@ -24,6 +24,7 @@ from cds_service.store.store import Store
 from cds_service.store.writer import Writer
 from cds_service.web.app import create_app
 from cds_service.web.desk import make_desk
+from cds_service.web.security import Gate, make_gate
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 REVIEWS = "org.spine-imaging-cds.reviews"
@@ -61,14 +62,22 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, settings: Settings | None = None, **parts: Any) -> Iterator[Serving]:
+def serving(
+    folder: Path, settings: Settings | None = None, *, gate: Gate | None = None, **parts: Any
+) -> Iterator[Serving]:
+    """A service with its store in `folder`. `parts` replace members of its desk."""
     settings = settings or Settings()
     store = a_store(folder)
-    app = create_app(settings, desk=a_desk(settings, **parts), store=store)
+    stored = replace(settings, database_url=f"sqlite:///{folder / 'store.sqlite3'}")
+    desk = a_desk(settings, **parts)
+    gate = gate or make_gate(stored, desk.now)
+    app = create_app(stored, desk=desk, store=store, gate=gate)
     try:
         yield Serving(app, app.test_client(), store)
     finally:
         store.close()
+        if gate:
+            gate.seen.close()
 
 
 def a_store(folder: Path) -> Store:

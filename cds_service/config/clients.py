@@ -12,6 +12,7 @@ from typing import Any, Final
 from cds_service.card_builder import PROFILES
 from cds_service.config.addresses import is_https, is_origin
 from cds_service.core.errors import ConfigurationError
+from cds_service.hooks.fhir_servers import FhirServers
 
 # Asymmetric only: with a shared secret whoever can check a token can also make one.
 ALGORITHMS: Final = ("ES384", "RS384", "ES256", "ES512", "RS256", "RS512", "PS256", "PS384", "PS512", "EdDSA")
@@ -45,6 +46,11 @@ class Client:
     @property
     def label(self) -> str:
         return self.name or self.issuer
+
+    @property
+    def servers(self) -> FhirServers:
+        """The FHIR servers that a request of this client may make us read from."""
+        return FhirServers(self.fhir_servers or ())
 
     def problems(self) -> Iterator[str]:
         if not self.issuer:

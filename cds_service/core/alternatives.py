@@ -161,8 +161,8 @@ class Alternatives:
         ):
             if every_region and (waiting or not own):
                 continue  # the right study already, only too early; or a study of another organ
-            if wanted is Ground.OPEN and len(own) > 1:
-                continue  # of several levels, where an open one says nothing
+            if wanted is Ground.OPEN and (len(own) > 1 or (every_region and verdict.paths)):
+                continue  # of several levels, or of the right level: an open study of another one says nothing
             found = self._judged(wanted, self._candidates(every_region=every_region))
             found = [a for a in self.possible(found) if self._may_replace(a, verdict)]
             if found:

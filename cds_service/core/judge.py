@@ -214,8 +214,12 @@ class Judge:
 
     def open_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
         """Prerequisites of these paths that are not met, and count for this patient."""
-        steps = [r for path in paths for r in path.requires if self.binds(r) and self.holds(r) is not MET]
+        steps = [r for path in paths for r in path.requires if self.binds(r) and not self._is_done(r)]
         return tuple({step.id: step for step in steps}.values())
+
+    def _is_done(self, step: Criterion) -> bool:
+        # An unknown age is asked for; it does not make a documented visit undone.
+        return step.when is not None and self.evaluation.truth(step.when) is MET
 
     def failed_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
         """The steps that are known not to be done; all open ones when none is known."""

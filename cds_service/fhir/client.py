@@ -173,10 +173,7 @@ class _Fetching:
             return nothing(kind, "not json")
 
     def _send(self, prepared: requests.PreparedRequest, seconds: float) -> requests.Response:
-        session = self._client.session
-        return session.send(
-            prepared, stream=True, timeout=(seconds, seconds), allow_redirects=False, verify=session.verify
-        )
+        return self._client.session.send(prepared, stream=True, timeout=(seconds, seconds), allow_redirects=False)
 
     def _body(self, response: requests.Response) -> bytes | None:
         """The whole body; None past a size cap. Raises TimeoutError at the deadline.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from cds_service.card_builder import Cards, CardTemplates, build_cards
+from cds_service.card_builder.suggestions import profile_named
 from cds_service.core.determination import Review
-from cds_service.core.order import ImagingOrder, LeftAlone, Study
+from cds_service.core.fact import Why
+from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Study
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines
+from cds_service.hooks.ratings import rate
 from cds_service.hooks.request import HookRequest
 from cds_service.hooks.response import render
+from cds_service.hooks.stopwatch import Stopwatch
 from cds_service.review import Consultation, Outcome, resource_types, review, understand
 from cds_service.store.rows import Basis, IssuedCard, KeptSilence
+
+_UNDERSTOOD: Final = {Review: "reviewed", NotRecognised: "not_recognised", LeftAlone: "left_alone"}
 
 
 class ReadChart(Protocol):
@@ -39,40 +45,73 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is the response as sent; `issued` what the store keeps of it."""
+    """`body` is the response as sent; `issued` what the store keeps of it.
+
+    The rest is for those who run the service: `orders` says of each order in scope whether it was reviewed,
+    not_recognised or left_alone; `unknown` holds (why, what) of each thing that kept a review from being complete, a
+    fact id or a resource type; `seconds` are the stages of the work.
+    """
 
     body: bytes
     issued: tuple[IssuedCard | KeptSilence, ...]
     determinations: tuple[str, ...]
+    orders: tuple[str, ...] = ()
+    unknown: tuple[tuple[str, str], ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def cards(self) -> int:
         return sum(isinstance(item, IssuedCard) for item in self.issued)
 
 
-def respond(asked: HookRequest, service: str, desk: Desk) -> Answer:
-    """Answers one hook. Raises RequestError 412 when the chart of the patient cannot be had at all."""
-    now = desk.now()
+def respond(asked: HookRequest, service: str, desk: Desk, profile: str | None = None) -> Answer:
+    """Answers one hook. Raises RequestError 412 when the chart of the patient cannot be had at all.
+
+    `profile` is that of the client that asks, where clients are known; else the desk's own is used.
+    """
+    now, watch = desk.now(), Stopwatch()
     unread = PatientRecord.build(asked.patient_id, (), encounter_id=asked.encounter_id)
     consultation = Consultation(asked.hook, asked.drafts, frozenset(asked.in_scope), unread, now.date())
     needed = resource_types(consultation, desk.guidelines)
+    watch.lap("orders")
     if needed:  # else no order is ours, and nobody's chart is read
         consultation = replace(consultation, record=desk.read_chart(asked, needed))
+    watch.lap("chart")
     outcomes = review(consultation, desk.guidelines)
+    watch.lap("review")
+    profile = profile or desk.profile
     cards = build_cards(
         outcomes,
         hook=asked.hook,
-        profile=desk.profile,
+        profile=profile,
         templates=desk.templates,
         new_uuid=desk.new_uuid,
         app_url=desk.app_url,
         drafted=_drafted_beside(consultation, desk.guidelines),
     )
+    consultation_id = desk.new_uuid()
+    client = profile_named(profile)
+    actions = rate(outcomes, consultation_id) if client.ratings else ()
+    body = render(outcomes, cards.cards, actions, mirrored=client.mirrors_system_actions)
+    watch.lap("cards")
     return Answer(
-        body=render(outcomes, cards.cards),
-        issued=tuple(_issued(outcomes, cards, service, desk.new_uuid(), now)),
+        body=body,
+        issued=tuple(_issued(outcomes, cards, service, desk.new_uuid(), now, watch)),
         determinations=tuple(outcome.determination.value for outcome in outcomes if isinstance(outcome, Review)),
+        orders=tuple(_UNDERSTOOD[type(outcome)] for outcome in outcomes),
+        unknown=tuple(_unknown(outcomes, desk.resource_types)),
+        seconds=watch.seconds,
     )
+
+
+def _unknown(outcomes: Sequence[Outcome], types: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Names of ours only: a resource type comes from the chart and may be any text."""
+    for outcome in outcomes:
+        if isinstance(outcome, Review):
+            yield from ((Why.NOT_DOCUMENTED, ref.partition("(")[0]) for ref in outcome.asks_for)
+            yield from ((Why.NOT_RETRIEVED, resource_type) for resource_type in outcome.not_read)
+            kinds = (reference.partition("/")[0] for reference in outcome.unreadable)
+            yield from ((Why.UNREADABLE, kind if kind in types else "other") for kind in kinds)
 
 
 def _drafted_beside(consultation: Consultation, guidelines: Guidelines) -> Iterator[Study]:
@@ -84,17 +123,19 @@ def _drafted_beside(consultation: Consultation, guidelines: Guidelines) -> Itera
 
 
 def _issued(
-    outcomes: Sequence[Outcome], cards: Cards, service: str, consultation: str, now: datetime
+    outcomes: Sequence[Outcome], cards: Cards, service: str, consultation: str, now: datetime, watch: Stopwatch
 ) -> Iterator[IssuedCard | KeptSilence]:
     """One row a card and one a silence. The order's reference stays out: in some systems it leads to the patient."""
     bases = {outcome.order.reference: _basis(outcome) for outcome in outcomes if isinstance(outcome, Review)}
+    took = round(sum(watch.seconds.values()) * 1000, 3)
     for card in cards.cards:
-        yield IssuedCard(card.body["uuid"], consultation, now, service, card.kind, bases.get(card.order, Basis()))
+        basis = bases.get(card.order, Basis())
+        yield IssuedCard(card.body["uuid"], consultation, now, service, card.kind, basis, took)
     for order, silence in cards.silences:
-        yield KeptSilence(consultation, now, service, silence.reason, bases.get(order, Basis()))
+        yield KeptSilence(consultation, now, service, silence.reason, bases.get(order, Basis()), took)
     for outcome in outcomes:
         if isinstance(outcome, LeftAlone):
-            yield KeptSilence(consultation, now, service, outcome.because, Basis())
+            yield KeptSilence(consultation, now, service, outcome.because, Basis(), took)
 
 
 def _basis(review: Review) -> Basis:
@@ -102,4 +143,5 @@ def _basis(review: Review) -> Basis:
         review.determination.value,
         tuple(criterion.id for criterion in review.decided_by),
         tuple((guideline.id, guideline.version) for guideline in review.guidelines),
+        review.asks_for,
     )

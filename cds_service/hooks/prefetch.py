@@ -33,13 +33,14 @@ class ChartReader:
     """Reads charts.
 
     `offered` are the keys of discovery. `connect` gives a client for an admitted server and a patient id. `seconds` is
-    the most that all fetching of one request may take.
+    the most that all fetching of one request may take. `seen` hears of every answer that was fetched.
     """
 
     offered: tuple[ChartKey, ...]
     servers: FhirServers
     connect: Callable[[FhirAccess, str], FhirClient]
     seconds: float
+    seen: Callable[[Answer], None] = lambda answer: None
 
     def __call__(self, asked: HookRequest, needed: frozenset[str]) -> PatientRecord:
         """The record as far as it can be had. Raises RequestError 412 when not even the patient can."""
@@ -64,6 +65,8 @@ class ChartReader:
         if not queries or fhir is None or not self.servers.allows(fhir.base_url):
             return {}
         answers = self.connect(fhir, asked.patient_id).fetch(queries, self.seconds)
+        for answer in answers:
+            self.seen(answer)
         return dict(zip(queries, answers, strict=True))
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
 
 from cds_service.core.errors import RequestError
 from cds_service.hooks import request_schema
+from cds_service.hooks.fhir_servers import FhirServers
 from cds_service.hooks.request_schema import ORDER_SELECT, ORDER_SIGN
 
 HOOKS: Final = (ORDER_SELECT, ORDER_SIGN)
@@ -51,6 +52,12 @@ class HookRequest:
     in_scope: tuple[str, ...] = field(repr=False)
     prefetch: Mapping[str, Any] = field(repr=False)
     fhir: FhirAccess | None = field(repr=False)
+
+    def within(self, servers: FhirServers) -> HookRequest:
+        """This request without access to a server that is not among those of whoever asks."""
+        if self.fhir is None or servers.allows(self.fhir.base_url):
+            return self
+        return replace(self, fhir=None)
 
 
 def decode(body: bytes) -> dict[str, Any]:

@@ -16,9 +16,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from cds_service.core.errors import ConfigurationError
 from cds_service.store.engines import READ_ONLY, postgresql_engine, sqlite_engine
+from cds_service.store.faults import Fault, fault_of
 from cds_service.store.schema import metadata
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class DatabaseAway(ConfigurationError):
+    """The settings may be right: nobody answered."""
+
 
 # Any number will do, as long as nobody else locks the same one in this database.
 MIGRATION_LOCK: Final = 7_274_653
@@ -42,7 +48,7 @@ def open_database(url: str, *, create: bool = True) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the schema up to date. Run once per start, before any worker. Raises ConfigurationError.
+    """Brings the schema up to date. Run once per start, before any worker. Raises ConfigurationError, DatabaseAway.
 
     Several machines may do so at once: the first works, the others wait and find nothing left to do.
     """
@@ -56,7 +62,9 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
             connection.commit()
     except SQLAlchemyError as fault:
-        raise ConfigurationError(f"the store cannot be opened or migrated: {_reason(fault)}") from fault
+        away = engine.dialect.name == "postgresql" and fault_of(fault) is Fault.GONE
+        problem = DatabaseAway if away else ConfigurationError
+        raise problem(f"the store cannot be opened or migrated: {_reason(fault)}") from fault
 
 
 def up_to_date(engine: Engine) -> bool:

@@ -50,8 +50,9 @@ class _Job:
 class Writer:
     """Writes rows in the order they come. `capacity` jobs may wait, and as many may be held.
 
-    `lost` counts rows that never reached the disk and that nobody can send again; `on_loss` hears of them. `fault` is
-    what kept the last commit from happening, None when it happened. `slow_waits` is how many callers of `write` may
+    `lost` counts rows that never reached the disk and that nobody can send again. `on_offer`, `on_store` and `on_loss`
+    hear what becomes of rows that nobody waits for. `fault` is what kept the last commit from happening, None when it
+    happened. `slow_waits` is how many callers of `write` may
     wait longer than `PATIENCE` at a time.
     """
 
@@ -66,6 +67,8 @@ class Writer:
     ) -> None:
         self.lost = 0
         self.fault: Fault | None = None
+        self.on_offer: Callable[[int], None] = lambda rows: None
+        self.on_store: Callable[[int], None] = lambda rows: None
         self.on_loss: Callable[[int], None] = lambda rows: None
         self._engine = engine
         self._capacity = capacity
@@ -89,6 +92,7 @@ class Writer:
 
     def offer(self, rows: Sequence[Row]) -> bool:
         """Leaves rows to be written soon; returns at once. False when there is no room: the rows are counted lost."""
+        self.on_offer(len(rows))
         try:
             self._jobs.put_nowait(_Job(rows, awaited=False))
         except queue.Full:
@@ -162,7 +166,7 @@ class Writer:
         fault = self._commit(jobs, patient=len(jobs) > 1 or any(job.awaited for job in jobs))
         if fault is None:
             for job in jobs:
-                job.settle(kept=True)
+                self._keep(job)
         elif not fault.of_the_rows:
             self._turn_away(jobs)
             return False
@@ -171,10 +175,15 @@ class Writer:
         else:
             for job in jobs:
                 if self._commit([job], patient=False) is None:
-                    job.settle(kept=True)
+                    self._keep(job)
                 else:
                     self._refuse(job)
         return True
+
+    def _keep(self, job: _Job) -> None:
+        job.settle(kept=True)
+        if not job.awaited:
+            self.on_store(len(job.rows))
 
     def _turn_away(self, jobs: Sequence[_Job]) -> None:
         """Whoever waits is told; what nobody waits for is held until the database is back."""

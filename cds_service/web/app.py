@@ -6,25 +6,34 @@ from importlib import import_module
 
 from flask import Flask
 
+from cds_service.audit.sink import open_sink
 from cds_service.config import Settings
 from cds_service.hooks.consult import Desk
 from cds_service.store.store import Store
-from cds_service.web import cors, errors, log, paths
+from cds_service.web import audited, cors, errors, headers, log, paths, security
 from cds_service.web.feedback_routes import feedback_routes
 from cds_service.web.hook_routes import hook_routes
 from cds_service.web.metrics import Metrics
 from cds_service.web.operation_routes import operation_routes
+from cds_service.web.security import Gate
 
 
-def create_app(settings: Settings, *, desk: Desk, store: Store) -> Flask:
-    """The WSGI application. `store` must have been migrated (`cds_service.store.database.migrate`)."""
+def create_app(settings: Settings, *, desk: Desk, store: Store, gate: Gate | None = None) -> Flask:
+    """The WSGI application. `store` must have been migrated (`cds_service.store.database.migrate`).
+
+    `gate` checks callers in production; one is made from the settings when none is given.
+    """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     metrics = Metrics()
     metrics.watch(store)
+    # What is registered first sees a request first and its answer last.
+    headers.register(app, https_only=not settings.demo)
     metrics.register(app)
     log.register(app, desk.new_uuid)
-    cors.register(app, settings.allowed_origins, any_origin=settings.demo)
+    cors.register(app, settings.origins, any_origin=settings.demo)
+    security.register(app, gate or security.make_gate(settings, desk.now), metrics.registry)
+    audited.register(app, open_sink(settings.audit_folder, desk.now) if settings.audit_folder else None)
     errors.register(app)
     app.register_blueprint(hook_routes(desk, store, metrics))
     app.register_blueprint(feedback_routes(store, metrics, desk.now, settings.feedback_timeout))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import request
+from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 _JSON: Final = ("application/json", "application/fhir+json", "application/json+fhir")
@@ -25,4 +25,5 @@ def read_body() -> bytes:
     body = request.get_data(cache=False)
     if len(body) > limit:
         raise RequestEntityTooLarge
+    g.sent = body  # for the audit, where there is one
     return body

@@ -6,6 +6,8 @@ from typing import Final
 
 from flask import Flask, Response, request
 
+from cds_service.web.security import caller
+
 # "*" does not cover Authorization, so both are named.
 ALLOWED_HEADERS: Final = "Authorization, Content-Type"
 ALLOWED_METHODS: Final = "GET, POST, OPTIONS"
@@ -13,7 +15,10 @@ HOOKS: Final = "/cds-services"
 
 
 def register(app: Flask, allowed_origins: tuple[str, ...], *, any_origin: bool) -> None:
-    """`any_origin` (demo) answers "*"; else only listed origins are echoed. Credentials are never allowed."""
+    """`any_origin` (demo) answers "*"; else only listed origins are echoed. Credentials are never allowed.
+
+    `allowed_origins` are those of all clients. A caller who has proved to be one of them may use its own only.
+    """
 
     @app.before_request
     def preflight() -> Response | None:
@@ -26,7 +31,8 @@ def register(app: Flask, allowed_origins: tuple[str, ...], *, any_origin: bool) 
         origin = request.headers.get("Origin")
         if not any_origin:
             response.vary.add("Origin")
-            if origin not in allowed_origins:
+            who = caller()
+            if origin not in (who.client.allowed_origins if who else allowed_origins):
                 return response
         response.headers["Access-Control-Allow-Origin"] = "*" if any_origin else str(origin)
         if not request.path.startswith(HOOKS):

@@ -4,7 +4,6 @@ about the patient, the token or our insides."""
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import Any, Final
 
 import orjson
@@ -12,6 +11,7 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from cds_service.core.errors import RequestError
+from cds_service.web.log import places
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +70,4 @@ def _fault(error: Exception) -> Response:
 
 def _log(error: Exception) -> None:
     """Type and place only: an exception's message may repeat what the chart says."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    where = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error("fault", extra={"fault": type(error).__name__, "where": where})
+    log.error("fault", extra={"fault": type(error).__name__, "where": places(error.__traceback__)})

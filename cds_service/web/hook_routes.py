@@ -14,10 +14,12 @@ from cds_service.hooks.request import read_request
 from cds_service.store.store import Store
 from cds_service.web.body import read_body
 from cds_service.web.metrics import Metrics
+from cds_service.web.security import caller
 
 
 def hook_routes(desk: Desk, store: Store, metrics: Metrics) -> Blueprint:
     routes = Blueprint("hooks", __name__)
+    desk = metrics.counting_fetches(desk)
     discovered = orjson.dumps(discovery.describe(desk.resource_types))
 
     @routes.get("/cds-services")
@@ -29,10 +31,18 @@ def hook_routes(desk: Desk, store: Store, metrics: Metrics) -> Blueprint:
         started = time.perf_counter()
         service = find_service(service_id)
         asked = read_request(read_body(), service.hook)
-        answer = respond(asked, service.id, desk)
+        who = caller()
+        if who is None:
+            answer = respond(asked, service.id, desk)
+        else:
+            answer = respond(asked.within(who.client.servers), service.id, desk, who.client.profile)
         store.keep_issued(answer.issued)
         metrics.answered(service.id, answer, time.perf_counter() - started)
-        g.consultation = {"service": service.id, "determinations": answer.determinations, "cards": answer.cards}
+        g.consultation = g.get("consultation", {}) | {
+            "service": service.id,
+            "determinations": answer.determinations,
+            "cards": answer.cards,
+        }
         return Response(answer.body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
     return routes

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Final
 
 import orjson
@@ -28,30 +31,51 @@ _FIELDS: Final = (
     "cards",
     "fault",
     "where",
+    "client",
+    "refused",
 )
+_OURS: Final = "cds_service"
 
 
 class JsonLines(logging.Formatter):
-    """The message and our own fields; no arguments, no exception text."""
+    """The message and our own fields; no arguments, no exception text.
+
+    Of other libraries' messages only the logger's name: they may hold an address with a patient's id, or a value.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
         }
+        if record.name.partition(".")[0] == _OURS:
+            line["event"] = record.getMessage()
+        else:
+            line |= {"event": "library", "logger": record.name}
         line |= {name: record.__dict__[name] for name in _FIELDS if name in record.__dict__}
         return orjson.dumps(line).decode()
 
 
-def configure() -> None:
-    """JSON lines on stderr. Called by the server's entry points, not by `create_app`."""
+def configure(level: str = "info") -> None:
+    """JSON lines on stderr, from every library and thread. Called by the server's entry points, not by `create_app`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    ours = logging.getLogger("cds_service")
-    ours.handlers = [handler]
-    ours.setLevel(logging.INFO)
-    ours.propagate = False
+    logging.getLogger().handlers = [handler]
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger(_OURS).setLevel(level.upper())
+    logging.captureWarnings(True)
+    threading.excepthook = _thread_died
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    """Type and place of what ended a thread, as for a request. The default would print the exception's message."""
+    log.error("fault", extra={"fault": died.exc_type.__name__, "where": places(died.exc_traceback)})
+
+
+def places(trace: TracebackType | None) -> list[str]:
+    """Where a fault happened: file, line and function, innermost last, without any value."""
+    frames = traceback.extract_tb(trace)[-8:]
+    return [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def register(app: Flask, new_uuid: Callable[[], str]) -> None:

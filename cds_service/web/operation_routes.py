@@ -9,12 +9,14 @@ from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from cds_service import __version__, resources
+from cds_service.guidelines.load import load
 from cds_service.store.store import Store
 from cds_service.web.metrics import Metrics
 
 
 def operation_routes(store: Store, metrics: Metrics) -> Blueprint:
     routes = Blueprint("operations", __name__)
+    editions = {document.guideline.id: document.guideline.version for document in load().documents.values()}
     description = resources.openapi_path().read_bytes()
 
     @routes.get("/healthz")
@@ -25,7 +27,12 @@ def operation_routes(store: Store, metrics: Metrics) -> Blueprint:
     def ready() -> Response:
         """Ready even while the store is not: cards go out without it, and what it misses is counted here."""
         problem = store.problem()
-        state = {"status": "degraded" if problem else "ready", "rows_lost": store.writer.lost}
+        state = {
+            "status": "degraded" if problem else "ready",
+            "guidelines": editions,
+            "rows_lost": metrics.rows_lost,
+            "rows_waiting": store.writer.backlog,
+        }
         return _json(state | ({"store": problem} if problem else {}))
 
     @routes.get("/metrics")

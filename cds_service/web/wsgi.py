@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+from multiprocessing.util import Finalize
 
 from flask import Flask
 
@@ -11,16 +12,18 @@ from cds_service.config import Settings, load
 from cds_service.store.database import open_database
 from cds_service.store.store import Store
 from cds_service.store.writer import Writer
-from cds_service.web import log
+from cds_service.web import log, worker_slot
 from cds_service.web.app import create_app
 from cds_service.web.desk import make_desk
 
 
 def serving(settings: Settings) -> Flask:
     """An app with a store of its own that is written out when the process ends."""
-    engine = open_database(settings.store_url)
-    store = Store(engine, Writer(engine))
+    engine = open_database(settings.store_url, create=False)
+    # At least one thread is always left for hooks, whatever feedback waits for.
+    store = Store(engine, Writer(engine, slow_waits=settings.threads - 1))
     atexit.register(store.close)
+    Finalize(None, store.close, exitpriority=10)  # a worker that was forked ends without atexit
     return create_app(settings, desk=make_desk(settings), store=store)
 
 
@@ -31,6 +34,8 @@ def quiet_collector() -> None:
     gc.set_threshold(50_000, 50, 100)
 
 
-log.configure()
-app = serving(load())
+settings = load()
+log.configure(settings.log_level)
+worker_slot.join()
+app = serving(settings)
 quiet_collector()

@@ -20,6 +20,7 @@ LAYERS = {
     "card_builder": 5,
     "store": 5,
     "batch": 5,
+    "audit": 5,
     "hooks": 6,
     "config": 7,
     "web": 7,

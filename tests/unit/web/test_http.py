@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from cds_service.config import Client, Mode, Settings
+from cds_service.config import Settings
 from cds_service.web.log import JsonLines
 from tests.hook_requests import BACK_PAIN, a_request, full_prefetch, replaced
 from tests.serving import REVIEWS, SELECT, SIGN, Serving, serving
+from tests.tokens import bearer, production
 
 FEEDBACK = {
     "feedback": [
@@ -31,18 +32,6 @@ PREFLIGHT = {
     "Access-Control-Request-Method": "POST",
     "Access-Control-Request-Headers": "authorization,content-type",
 }
-PRODUCTION = Settings(
-    mode=Mode.PRODUCTION,
-    clients=(
-        Client(
-            "https://ehr.example",
-            jwks_url="https://ehr.example/jwks.json",
-            fhir_servers=("https://ehr.example/fhir",),
-            allowed_origins=("https://sandbox.example",),
-        ),
-    ),
-    public_base_url="https://cds.example",
-)
 
 
 @pytest.fixture
@@ -52,8 +41,8 @@ def service(tmp_path: Path) -> Iterator[Serving]:
 
 
 @pytest.fixture
-def production(tmp_path: Path) -> Iterator[Serving]:
-    with serving(tmp_path, PRODUCTION) as running:
+def guarded(tmp_path: Path) -> Iterator[Serving]:
+    with serving(tmp_path, production()) as running:
         yield running
 
 
@@ -207,33 +196,44 @@ def test_a_preflight_is_answered_everywhere(service: Serving, path: str) -> None
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
-@pytest.mark.parametrize(("path", "status"), [("/cds-services", 200), ("/cds-services/other", 404)])
-def test_a_listed_origin_is_echoed_on_errors_too(production: Serving, path: str, status: int) -> None:
-    response = production.client.get(path, headers={"Origin": "https://sandbox.example"})
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/cds-services", bearer("/cds-services"), 200),
+        ("/cds-services", {}, 401),
+        ("/cds-services/other", bearer("/cds-services/other"), 405),
+    ],
+)
+def test_a_listed_origin_is_echoed_on_errors_too(
+    guarded: Serving, path: str, headers: dict[str, str], status: int
+) -> None:
+    response = guarded.client.get(path, headers={"Origin": "https://sandbox.example", **headers})
 
+    assert response.status_code == status
     assert response.headers["Access-Control-Allow-Origin"] == "https://sandbox.example"
     assert "Origin" in response.headers["Vary"]
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://sandbox.example.evil.example", "null", ""])
-def test_another_origin_gets_no_permission(production: Serving, origin: str) -> None:
+def test_another_origin_gets_no_permission(guarded: Serving, origin: str) -> None:
     for response in (
-        production.client.get("/cds-services", headers={"Origin": origin}),
-        production.client.options(SIGN, headers=PREFLIGHT | {"Origin": origin}),
+        guarded.client.get("/cds-services", headers={"Origin": origin}),
+        guarded.client.get("/cds-services", headers={"Origin": origin, **bearer("/cds-services")}),
+        guarded.client.options(SIGN, headers=PREFLIGHT | {"Origin": origin}),
     ):
         assert "Access-Control-Allow-Origin" not in response.headers
         assert "Origin" in response.headers["Vary"]
 
 
-def test_production_reads_from_no_plain_http_server(production: Serving) -> None:
+def test_production_reads_from_no_plain_http_server(guarded: Serving) -> None:
     request = a_request(prefetch=None, fhirServer="http://ehr.example/fhir")
 
-    assert_outcome(production.post(SIGN, request), 412)
+    assert_outcome(guarded.post(SIGN, request, **bearer(SIGN)), 412)
 
 
-def test_production_has_no_demo(production: Serving) -> None:
-    assert_outcome(production.client.get("/"), 404)
-    assert_outcome(production.client.get("/fhir/metadata"), 404)
+def test_production_has_no_demo(guarded: Serving) -> None:
+    assert_outcome(guarded.client.get("/"), 404)
+    assert_outcome(guarded.client.get("/fhir/metadata"), 404)
 
 
 def test_each_card_and_silence_is_stored_without_naming_anyone(service: Serving) -> None:
@@ -265,7 +265,10 @@ def test_a_failing_store_never_stops_a_card_and_stops_feedback(service: Serving)
 
 def test_alive_and_ready(service: Serving) -> None:
     assert service.client.get("/healthz").json["status"] == "ok"
-    assert service.client.get("/readyz").json == {"status": "ready", "rows_lost": 0}
+    ready = service.client.get("/readyz").json
+    assert (ready["status"], ready["rows_lost"], ready["rows_waiting"]) == ("ready", 0, 0)
+    assert ready["guidelines"]["adult-spine-2026"] == "v2.0.2026"
+    assert "store" not in ready
 
 
 def test_metrics_count_what_was_answered(service: Serving) -> None:
