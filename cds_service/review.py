@@ -71,7 +71,6 @@ def review_order(
         read=read,
         vocabulary=guidelines.vocabulary,
         plan_of=guidelines.plan,
-        order_bound=guidelines.order_bound,
         catalogue=guidelines.studies,
         indications=guidelines.indications,
         spinal_indications=guidelines.spinal_indications,

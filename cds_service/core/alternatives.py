@@ -35,16 +35,22 @@ class Catalogue(Protocol):
     def find(self, modality: str, regions: Iterable[str], contrast: str | None) -> Study | None: ...
 
 
-class Alternatives:
-    """Finds alternatives for one judged study. `verdict_on` judges another study for the same patient."""
+class Bench(Protocol):
+    """Judges other studies for the same patient."""
 
-    def __init__(
-        self, study: Study, judge: Judge, catalogue: Catalogue, verdict_on: Callable[[Study], Verdict], day: date
-    ) -> None:
+    def verdict_on(self, study: Study) -> Verdict: ...
+
+    def judge_of(self, study: Study) -> Judge: ...
+
+
+class Alternatives:
+    """Finds alternatives for one judged study."""
+
+    def __init__(self, study: Study, judge: Judge, catalogue: Catalogue, bench: Bench, day: date) -> None:
         self._study = study
         self._judge = judge
         self._catalogue = catalogue
-        self._verdict_on = verdict_on
+        self._bench = bench
         self._day = day
 
     def of(self, verdict: Verdict) -> tuple[Alternative, ...]:
@@ -70,7 +76,7 @@ class Alternatives:
         """The advanced studies that a red flag of this patient supports, likeliest level first."""
         found = []
         for study in self._candidates(every_region=True):
-            verdict = self._verdict_on(study)
+            verdict = self._bench.verdict_on(study)
             if verdict.ground is Ground.RED_FLAG:
                 found.append(Alternative(study, verdict.decided_by[0].id))
         found = self.possible(found)
@@ -119,7 +125,7 @@ class Alternatives:
                 continue
             named = self._studies(criterion.instead)
             if criterion.outcome is Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED:
-                named = [study for study in named if self._verdict_on(study).determination in SUPPORTING]
+                named = [study for study in named if self._bench.verdict_on(study).determination in SUPPORTING]
             if criterion.kind != CODING:
                 named = self._fitting(named, for_technique=criterion.about_technique)
             for study in named:
@@ -127,7 +133,7 @@ class Alternatives:
 
     def _fitting(self, named: list[Study], *, for_technique: bool = False) -> list[Study]:
         """Of the studies a criterion names, those the chart supports, else a short list of those it does not refuse."""
-        supported = [study for study in named if self._verdict_on(study).determination is Determination.SUPPORTED]
+        supported = [study for study in named if self._bench.verdict_on(study).determination is Determination.SUPPORTED]
         if supported:
             return supported
         possible = [study for study in named if not self._is_refused(study, whatever_decided=for_technique)]
@@ -135,9 +141,10 @@ class Alternatives:
 
     def _is_refused(self, study: Study, *, whatever_decided: bool) -> bool:
         """Some criterion stands against the study, or none supports it. Plain films are never refused."""
-        verdict = self._verdict_on(study)
-        refused = verdict.determination is Determination.NOT_SUPPORTED
-        return refused and study.modality != XRAY and (whatever_decided or bool(verdict.decided_by))
+        verdict = self._bench.verdict_on(study)
+        if verdict.determination is not Determination.NOT_SUPPORTED or study.modality == XRAY:
+            return False
+        return whatever_decided or bool(verdict.decided_by) or self._bench.judge_of(study).speaks()
 
     def right_study(self, verdict: Verdict) -> list[Alternative]:
         """The same indication asks for another contrast, modality or level: the studies that it supports.
@@ -187,7 +194,7 @@ class Alternatives:
         """The candidates that the chart supports, or (OPEN) would support once a few facts are shown."""
         found: list[Alternative] = []
         for study in candidates:
-            verdict = self._verdict_on(study)
+            verdict = self._bench.verdict_on(study)
             supported = verdict.determination is Determination.SUPPORTED
             if verdict.decided_by and (
                 supported if wanted is Ground.SUPPORT else verdict.ground is wanted and verdict.paths

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date
 
 from cds_service.core.alternatives import Alternatives, Catalogue, distinct
-from cds_service.core.criterion import REQUESTED_REGION, AnyOf, Criterion, FactTest, Outcome
+from cds_service.core.criterion import REQUESTED_REGION, Criterion, Outcome
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
 from cds_service.core.escapes import RED_FLAG_ANY, escapes
-from cds_service.core.evaluate import Evaluation, Reading, Trace
+from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value
 from cds_service.core.judge import Circumstances, Judge, Verdict
 from cds_service.core.order import ImagingOrder, Study
@@ -22,6 +22,7 @@ LEVELS = ("cervical", "thoracic", "lumbar")
 SPREAD = {"entire_spine", "whole_body"}
 MRI_CONTRASTS = ("without", "without_and_with")
 CONTRASTS = ("without", "with", "without_and_with")
+UNSUPPORTED = Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, ())
 REQUESTED_CONTRAST = "requested_contrast"
 XRAY, MRI, CT = "XR", "MR", "CT"
 AGE, AGE_YEARS = "age_months", "age_years"
@@ -43,7 +44,6 @@ class Consideration:
         read: Callable[[str], Fact],
         vocabulary: Vocabulary,
         plan_of: Callable[[Study, date, Stage], Plan],
-        order_bound: frozenset[str],
         catalogue: Catalogue,
         indications: Iterable[str],
         spinal_indications: Iterable[str],
@@ -54,7 +54,6 @@ class Consideration:
         self._read = read
         self._vocabulary = vocabulary
         self._plan_of = plan_of
-        self._order_bound = order_bound
         self._catalogue = catalogue
         self._indications = tuple(indications)
         self._spinal_indications = tuple(spinal_indications)
@@ -75,16 +74,17 @@ class Consideration:
         if study.modality == XRAY and study.contrast != "intrathecal":
             plain = Verdict(Determination.SUPPORTED, Ground.PLAIN_XRAY, ())
             return self._review(study, plain)
-        return self._review(study, self.verdict_on(study))
+        return self._review(study, self.judge.verdict())
 
     def is_spinal(self) -> bool:
         """Whether a study that also serves other organs is ordered for the spine."""
         return self._any_documented(self._spinal_indications) or self.judge.speaks_plainly()
 
     def verdict_on(self, study: Study) -> Verdict:
+        """The verdict on another study, without the explanation of a refusal that only the ordered one needs."""
         verdict = self._verdicts.get(study.id)
         if verdict is None:
-            verdict = self._verdicts[study.id] = self.judge_of(study).verdict()
+            verdict = self._verdicts[study.id] = self.judge_of(study).outcome() or UNSUPPORTED
         return verdict
 
     def judge_of(self, study: Study) -> Judge:
@@ -123,7 +123,7 @@ class Consideration:
 
         if ordered:
             return Evaluation(self._vocabulary, read, regions)
-        return self.judge.evaluation.beside(read, regions, self._order_bound)
+        return self.judge.evaluation.beside(read, regions)
 
     def _regions(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The regions a study stands for. A study of many levels stands for the symptomatic ones."""
@@ -162,11 +162,11 @@ class Consideration:
         parts = [self._studies[part] for part in self.order.study.components]
         verdicts = [self.verdict_on(part) for part in parts]
         supported = [part for part, verdict in zip(parts, verdicts, strict=True) if _is_supported(verdict)]
-        failing = next((v for v in verdicts if not _is_supported(v)), None)
+        failing = next((p for p, verdict in zip(parts, verdicts, strict=True) if not _is_supported(verdict)), None)
         if failing is None:
             decided = dict.fromkeys(c for verdict in verdicts for c in verdict.decided_by)
             return self._review(parts[0], replace(verdicts[0], decided_by=tuple(decided)))
-        review = self._review(parts[verdicts.index(failing)], failing)
+        review = self._review(failing, self.judge_of(failing).verdict())
         offered = [Alternative(part, self.verdict_on(part).decided_by[0].id) for part in supported]
         return replace(review, alternatives=distinct([*offered, *review.alternatives], self.order.study))
 
@@ -177,7 +177,7 @@ class Consideration:
         variants = [variant for variant in found if variant is not None] or [study]
         supported = [variant for variant in variants if _is_supported(self.verdict_on(variant))]
         if not supported or len(supported) == len(variants):
-            return self._review(variants[0], self.verdict_on(variants[0]))
+            return self._review(variants[0], self.judge_of(variants[0]).verdict())
         asking = replace(
             self.verdict_on(supported[0]),
             determination=Determination.NEEDS_INFORMATION,
@@ -191,7 +191,7 @@ class Consideration:
     def _review(self, study: Study, verdict: Verdict) -> Review:
         judge = self.judge_of(study)
         red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
-        found = Alternatives(study, judge, self._catalogue, self.verdict_on, self.order.review_date)
+        found = Alternatives(study, judge, self._catalogue, self, self.order.review_date)
         if verdict.ground is Ground.UNMET:
             verdict = self._with_right_study(judge, verdict, found)
         alternatives = found.of(verdict) if verdict.ground is not Ground.PLAIN_XRAY else ()
@@ -305,7 +305,7 @@ class Consideration:
         nodes += [r.when for path in verdict.paths for r in path.requires if r.when is not None and judge.binds(r)]
         nodes += [c.when for c in verdict.decided_by if c.when is not None and c.outcome is not Outcome.REQUIRES]
         refs = [AGE, AGE_YEARS] if any(is_age_bound(c) for c in verdict.decided_by) else []
-        refs += [ref for node in nodes for ref in self._read_facts(judge.evaluation.trace(node))]
+        refs += [ref for node in nodes for ref in judge.evaluation.bearing(node)]
         told_twice = AGE_YEARS if self._is_infant(judge) else AGE
         facts = {ref: judge.evaluation.fact(ref) for ref in refs if ref != told_twice}
         return tuple(
@@ -319,17 +319,6 @@ class Consideration:
         """Young enough for an age in months."""
         months = judge.evaluation.fact(AGE).value
         return isinstance(months, int | float) and not isinstance(months, bool) and months < INFANT_MONTHS
-
-    def _read_facts(self, trace: Trace) -> Iterator[str]:
-        """The facts that bear on a truth: of a met alternative only what meets it, of a summary nothing unless met."""
-        if isinstance(trace.node, FactTest):
-            yield from (ref for ref, _ in trace.facts)
-            if self._vocabulary[trace.node.fact].named_whole and trace.truth is not MET:
-                return
-        met_only = trace.truth is MET and isinstance(trace.node, AnyOf | FactTest)
-        for part in trace.parts:
-            if not met_only or part.truth is MET:
-                yield from self._read_facts(part)
 
     def _notes(self, judge: Judge, verdict: Verdict) -> tuple[Criterion, ...]:
         """Hints that hold for this patient and change nothing."""

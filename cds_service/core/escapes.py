@@ -11,7 +11,7 @@ from cds_service.core.plan import MRI_CONTRAINDICATED
 from cds_service.core.truth import MET, NOT_MET, Truth
 
 RED_FLAG_ANY = FactTest("red_flag_any")
-RED_FLAG_SPINAL = FactTest("red_flag_spinal")
+RED_FLAG_SPINAL = FactTest("red_flag_spinal", of_order=True)
 LEVEL_KNOWN = FactTest("level_known")
 RELEVANT_LEVEL = "relevant_level"
 
@@ -56,7 +56,7 @@ def _turns(judge: Judge, nodes: Iterable[Node], want: Truth, asked: frozenset[st
     return sorted(
         turn
         for node in nodes
-        for way in judge.evaluation.ways(node, want, turning=True)
+        for way in judge.ways.to(node, want, turning=True)
         if len(way.turns) == 1 and not way.blocked and (asked is None or way.asks < asked)
         for turn in way.turns
     )

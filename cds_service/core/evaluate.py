@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import product
 
 from cds_service.core import quantity, truth
 from cds_service.core.criterion import (
@@ -23,9 +22,6 @@ from cds_service.core.fact import Fact, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabulary
-
-# More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
-MOST_WAYS = 48
 
 NEGATIVE = frozenset({Comparison.IS_NOT, Comparison.NOT_IN})
 
@@ -47,40 +43,20 @@ class Trace:
     facts: tuple[tuple[str, Fact], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to settle a criterion: facts to answer, and silent facts that would have to turn out otherwise."""
-
-    asks: frozenset[str] = frozenset()
-    turns: frozenset[str] = frozenset()
-    blocked: frozenset[str] = frozenset()  # unknown for a reason that asking does not cure
-
-    @property
-    def size(self) -> int:
-        return len(self.asks) + len(self.turns) + len(self.blocked)
-
-    def __or__(self, other: Way) -> Way:
-        return Way(self.asks | other.asks, self.turns | other.turns, self.blocked | other.blocked)
-
-    def within(self, other: Way) -> bool:
-        return self.asks <= other.asks and self.turns <= other.turns and self.blocked <= other.blocked
-
-
-SETTLED = (Way(),)
-
-
 class ReadingView:
-    """The truths found so far under one reading of silence."""
+    """The truths found so far under one reading of silence: of the patient, and of this order."""
 
-    __slots__ = ("_evaluation", "_reading", "known")
+    __slots__ = ("_evaluation", "_reading", "known", "known_of_order")
 
-    def __init__(self, evaluation: Evaluation, reading: Reading, known: dict[FactTest, Truth]) -> None:
+    def __init__(self, evaluation: Evaluation, reading: Reading) -> None:
         self._evaluation = evaluation
         self._reading = reading
-        self.known = known
+        self.known: dict[FactTest, Truth] = {}
+        self.known_of_order: dict[FactTest, Truth] = {}
 
     def judge(self, test: FactTest) -> Truth:
-        found = self.known[test] = self._evaluation.truth_of_test(test, self._reading)
+        found = self._evaluation.truth_of_test(test, self._reading)
+        (self.known_of_order if test.of_order else self.known)[test] = found
         return found
 
 
@@ -98,14 +74,14 @@ class Evaluation:
         self.regions = regions
         self._read = read
         self._facts: dict[str, Fact] = {}
-        self._support = ReadingView(self, Reading.SUPPORT, {})
-        self._exclusion = ReadingView(self, Reading.EXCLUSION, {})
+        self._support = ReadingView(self, Reading.SUPPORT)
+        self._exclusion = ReadingView(self, Reading.EXCLUSION)
 
-    def beside(self, read: Callable[[str], Fact], regions: tuple[str, ...], order_bound: frozenset[str]) -> Evaluation:
+    def beside(self, read: Callable[[str], Fact], regions: tuple[str, ...]) -> Evaluation:
         """The view of another study for the same patient: what does not depend on the order is not judged again."""
         other = Evaluation(self.vocabulary, read, regions)
-        for mine, its in ((self._support, other._support), (self._exclusion, other._exclusion)):
-            its.known = {test: found for test, found in mine.known.items() if not is_bound(test, order_bound)}
+        other._support.known = self._support.known
+        other._exclusion.known = self._exclusion.known
         return other
 
     def fact(self, ref: str) -> Fact:
@@ -121,8 +97,8 @@ class Evaluation:
         """Judges one test. Callers want `truth`, which remembers."""
         refs = test.refs(self.regions)
         if len(refs) == 1:
-            return self._truth_of(test, refs[0], reading)
-        return truth.any_of(self._truth_of(test, ref, reading) for ref in refs)
+            return self.truth_of_ref(test, refs[0], reading)
+        return truth.any_of(self.truth_of_ref(test, ref, reading) for ref in refs)
 
     def trace(self, node: Node, reading: Reading = Reading.SUPPORT) -> Trace:
         """The same truth with its reasons. Enters the definitions of derived facts."""
@@ -132,7 +108,7 @@ class Evaluation:
                 parts = tuple(
                     self.trace(derivation, reading)
                     for ref in refs
-                    if (derivation := self._derivation(node, ref)) is not None
+                    if (derivation := self.derivation(node, ref)) is not None
                 )
                 return Trace(node, self.truth(node, reading), parts, tuple((ref, self.fact(ref)) for ref in refs))
             case Not(part):
@@ -140,52 +116,30 @@ class Evaluation:
             case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
                 return Trace(node, self.truth(node, reading), tuple(self.trace(part, reading) for part in parts))
 
-    def ways(self, node: Node, want: Truth = MET, *, turning: bool = False) -> tuple[Way, ...]:
-        """The smallest ways in which `node` becomes `want` (MET or NOT_MET); empty when nothing can.
-
-        With `turning`, silent facts that are read as absent may turn out otherwise; without, only open facts count.
-        """
-        match node:
-            case FactTest():
-                options = [self._ways_of(node, ref, want, turning) for ref in node.refs(self.regions)]
-                return _either(options) if want is MET else _together(options)
-            case Not(part):
-                return self.ways(part, NOT_MET if want is MET else MET, turning=turning)
-            case AllOf(parts):
-                options = [self.ways(part, want, turning=turning) for part in parts]
-                return _together(options) if want is MET else _either(options)
-            case AnyOf(parts):
-                options = [self.ways(part, want, turning=turning) for part in parts]
-                return _either(options) if want is MET else _together(options)
-            case AtLeast():
-                return SETTLED if self.truth(node) is want else ()
-
-    def gap(self, node: Node, want: Truth = MET) -> frozenset[str]:
-        """The facts that would have to come out otherwise for `node` to become `want`, by the shortest way.
-
-        A way that needs fewer other indications is shorter, whatever its length.
-        """
-        match node:
-            case FactTest():
-                gaps = [self._gap_of(node, ref, want) for ref in node.refs(self.regions)]
-                return self._shortest(gaps) if want is MET else frozenset[str]().union(*gaps)
-            case Not(part):
-                return self.gap(part, NOT_MET if want is MET else MET)
-            case AllOf(parts):
-                gaps = [self.gap(part, want) for part in parts]
-                return frozenset[str]().union(*gaps) if want is MET else self._shortest(gaps)
-            case AnyOf(parts):
-                gaps = [self.gap(part, want) for part in parts]
-                return self._shortest(gaps) if want is MET else frozenset[str]().union(*gaps)
-            case AtLeast():
-                return frozenset() if self.truth(node) is want else frozenset({str(node.count)})
-
-    def _shortest(self, gaps: list[frozenset[str]]) -> frozenset[str]:
-        return min(gaps, key=lambda gap: (sum(map(self.is_indication, gap)), len(gap)), default=frozenset())
-
     def is_indication(self, ref: str) -> bool:
         definition = self.vocabulary.get(ref.partition("(")[0])
         return definition is not None and definition.role is Role.INDICATION
+
+    def bearing(self, node: Node) -> Iterator[str]:
+        """The facts that bear on the truth of a tree: of a met alternative only what meets it, and of a summary
+        (`named_whole`) nothing inside unless it is met.
+        """
+        match node:
+            case FactTest():
+                yield from node.refs(self.regions)
+                met = self.truth(node) is MET
+                if self.vocabulary[node.fact].named_whole is None or met:
+                    for ref in node.refs(self.regions):
+                        derivation = self.derivation(node, ref)
+                        if derivation is not None and not (met and self.truth(derivation) is not MET):
+                            yield from self.bearing(derivation)
+            case Not(part):
+                yield from self.bearing(part)
+            case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+                met_only = isinstance(node, AnyOf) and self.truth(node) is MET
+                for part in parts:
+                    if not met_only or self.truth(part) is MET:
+                        yield from self.bearing(part)
 
     def touches(self, node: Node) -> bool:
         """Whether a presentation, finding or plan that the tree asks for is met: it speaks of this patient."""
@@ -197,7 +151,7 @@ class Evaluation:
                 return definition.role is Role.INDICATION and any(
                     self.touches(derivation)
                     for ref in node.refs(self.regions)
-                    if (derivation := self._derivation(node, ref)) is not None
+                    if (derivation := self.derivation(node, ref)) is not None
                 )
             case Not():
                 return False
@@ -206,7 +160,7 @@ class Evaluation:
 
     # -- one fact ---------------------------------------------------------------------------------------------------
 
-    def _truth_of(self, test: FactTest, ref: str, reading: Reading) -> Truth:
+    def truth_of_ref(self, test: FactTest, ref: str, reading: Reading) -> Truth:
         fact = self.fact(ref)
         definition = self.vocabulary[test.fact]
         if fact.why is None:
@@ -214,7 +168,7 @@ class Evaluation:
             if definition.defined_as is not None and stated is NOT_MET and test.comparison is Comparison.MET:
                 return MET if self.truth(definition.defined_as, reading) is MET else NOT_MET
             return stated
-        derivation = self._derivation(test, ref)
+        derivation = self.derivation(test, ref)
         if derivation is not None:
             derived = self.truth(derivation, reading)
             denied = reading is Reading.EXCLUSION and definition.denied_by_silence
@@ -225,55 +179,23 @@ class Evaluation:
         answered = definition.met_when_answered.get(test.argument or "")
         if answered is not None:
             return truth.of(all(self.fact(other).known for other in answered))
-        return UNKNOWN if self._silence_is_open(definition, reading) else judge_silence(test)
+        return UNKNOWN if self.silence_is_open(definition, reading) else judge_silence(test)
 
-    def _derivation(self, test: FactTest, ref: str) -> Node | None:
+    def derivation(self, test: FactTest, ref: str) -> Node | None:
         """The tree that stands for a derived fact, when the plain test of it is not answered by the chart."""
         definition = self.vocabulary[test.fact]
-        if test.comparison is not Comparison.MET:
-            return None
-        if definition.defined_as is not None:
+        if definition.defined_as is not None and test.comparison is Comparison.MET:
             return definition.defined_as
-        return definition.implied_by.get(argument_of(ref))
+        if definition.implied_by and test.comparison is Comparison.MET:
+            return definition.implied_by.get(argument_of(ref))
+        return None
 
-    def _silence_is_open(self, definition: FactDefinition, reading: Reading) -> bool:
+    def silence_is_open(self, definition: FactDefinition, reading: Reading) -> bool:
         if reading is Reading.EXCLUSION:
             return not definition.denied_by_silence
         if definition.silence is Silence.ASK:
             return True
         return definition.ask_with is not None and self.truth(definition.ask_with) is MET
-
-    def _ways_of(self, test: FactTest, ref: str, want: Truth, turning: bool) -> tuple[Way, ...]:
-        if self._truth_of(test, ref, Reading.SUPPORT) is want:
-            return SETTLED
-        fact = self.fact(ref)
-        definition = self.vocabulary[test.fact]
-        asked = Way(asks=frozenset({definition.asked_as or ref}))
-        if fact.known:
-            return (asked,) if isinstance(fact.value, Range) and self._range_is_open(test, fact.value) else ()
-        derivation = self._derivation(test, ref)
-        if derivation is not None:
-            whole = definition.named_whole if turning and want is MET else None
-            inside = self.ways(derivation, want, turning=turning and whole is None)
-            return inside if whole is None else (*inside, Way(turns=frozenset({whole})))
-        if fact.why is Why.NOT_RETRIEVED:
-            return (Way(blocked=frozenset({ref})),)
-        if self._silence_is_open(definition, Reading.SUPPORT):
-            return (asked,)
-        if fact.why is Why.UNREADABLE:
-            return (Way(blocked=frozenset({ref})),)
-        return (Way(turns=frozenset({ref})),) if turning else ()
-
-    @staticmethod
-    def _range_is_open(test: FactTest, value: Range) -> bool:
-        """Whether the exact number could still come out on either side."""
-        return judge_value(test, value) is UNKNOWN
-
-    def _gap_of(self, test: FactTest, ref: str, want: Truth) -> frozenset[str]:
-        if self._truth_of(test, ref, Reading.SUPPORT) is want:
-            return frozenset()
-        derivation = None if self.fact(ref).known else self._derivation(test, ref)
-        return self.gap(derivation, want) if derivation is not None else frozenset({ref})
 
 
 def facts_named(node: Node, vocabulary: Vocabulary) -> Iterator[str]:
@@ -375,23 +297,3 @@ def judge_silence(test: FactTest) -> Truth:
             return MET
         case _:
             return NOT_MET
-
-
-def _either(options: Iterable[tuple[Way, ...]]) -> tuple[Way, ...]:
-    return _smallest(way for option in options for way in option)
-
-
-def _together(options: Iterable[tuple[Way, ...]]) -> tuple[Way, ...]:
-    ways: tuple[Way, ...] = SETTLED
-    for option in options:
-        ways = _smallest(one | other for one, other in product(ways, option))
-    return ways
-
-
-def _smallest(ways: Iterable[Way]) -> tuple[Way, ...]:
-    """Without ways that contain another one, smallest first."""
-    kept: list[Way] = []
-    for way in sorted(set(ways), key=lambda w: (w.size, sorted(w.asks), sorted(w.turns))):
-        if not any(smaller.within(way) for smaller in kept):
-            kept.append(way)
-    return tuple(kept[:MOST_WAYS])

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from cds_service.core import truth
 from cds_service.core.criterion import Criterion, Enforce, FactTest, Node
 from cds_service.core.determination import Determination, Ground
-from cds_service.core.evaluate import Evaluation, Reading, Way
+from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.plan import GENERAL, Path, Plan
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
+from cds_service.core.ways import Way, Ways
 
-URGENT_PRESENTATION = FactTest("urgent_presentation")
+URGENT_PRESENTATION = FactTest("urgent_presentation", of_order=True)
 INDICATION = "indication"
 
 
@@ -44,15 +45,21 @@ class Circumstances:
 class Judge:
     """Judges one study for one patient. The first step of `verdict` that holds decides (design: order of judgement)."""
 
-    __slots__ = ("_circumstances", "_urgent", "evaluation", "plan")
+    __slots__ = ("_circumstances", "_urgent", "evaluation", "plan", "ways")
 
     def __init__(self, plan: Plan, evaluation: Evaluation, circumstances: Circumstances) -> None:
         self.plan = plan
         self.evaluation = evaluation
+        self.ways = Ways(evaluation)
         self._circumstances = circumstances
         self._urgent: bool | None = None
 
     def verdict(self) -> Verdict:
+        """The verdict with all that explains it."""
+        return self.outcome() or self._unmet()
+
+    def outcome(self) -> Verdict | None:
+        """The verdict of the first step that holds; None when no step does, and nothing supports the study."""
         steps = (
             self._urgent_pointer,
             self._red_flag,
@@ -71,7 +78,7 @@ class Judge:
             found = step()
             if found is not None:
                 return found
-        return self._unmet()
+        return None
 
     # -- the steps, in order ----------------------------------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class Judge:
         asked = [] if out else self._asked_by(self.plan.exclusions)
         nearest: list[tuple[Path, Way]] = []
         for path in self._open_paths():
-            ways = [way for way in self.evaluation.ways(self.path_node(path)) if not way.blocked]
+            ways = [way for way in self.ways.to(self.path_node(path)) if not way.blocked]
             if ways:
                 nearest.append((path, ways[0]))
         if not nearest and not asked:
@@ -157,9 +164,7 @@ class Judge:
     def _not_read(self) -> Verdict | None:
         """Something that could support the study could not be read: that is no reason to refuse it."""
         paths = self._open_paths()
-        blocked = {
-            ref for path in paths for way in self.evaluation.ways(self.path_node(path))[:1] for ref in way.blocked
-        }
+        blocked = {ref for path in paths for way in self.ways.to(self.path_node(path))[:1] for ref in way.blocked}
         if not blocked:
             return None
         decided = tuple(path.criterion for path in paths)
@@ -251,12 +256,12 @@ class Judge:
                 and self.speaks_of_patient(path)
             )
         )
-        missed = {path: len(self.evaluation.gap(self.path_node(path))) for path in speaking}
+        missed = {path: len(self.ways.gap(self.path_node(path))) for path in speaking}
         indicated = [path for path in speaking if not self._misses_indication(path)]
         return _least(indicated, missed), _least(speaking, missed)
 
     def _misses_indication(self, path: Path) -> bool:
-        return any(map(self.evaluation.is_indication, self.evaluation.gap(path.when)))
+        return any(map(self.evaluation.is_indication, self.ways.gap(path.when)))
 
     def speaking_exclusions(self) -> tuple[Criterion, ...]:
         """Exclusions that name something the patient has, although other parts of them do not hold."""
@@ -269,6 +274,14 @@ class Judge:
     def speaks_of_patient(self, path: Path) -> bool:
         """Whether a presentation, finding or plan that the path asks for is met."""
         return any(self.evaluation.truth(test) is MET for test in path.indications)
+
+    def speaks(self) -> bool:
+        """Whether any criterion for this study speaks of the patient."""
+        return (
+            any(map(self.speaks_of_patient, self.plan.paths))
+            or bool(self.open_exclusions())
+            or bool(self._met(self.plan.preferences))
+        )
 
     def speaks_plainly(self) -> bool:
         """Whether a supporting criterion, or an exclusion that names what the patient has, holds for this study."""

@@ -8,7 +8,7 @@ from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, Criter
 from cds_service.core.vocabulary import Vocabulary
 from cds_service.guidelines.load import Guidelines
 
-_CONSEQUENCES = {
+CONSEQUENCES = {
     Outcome.SUPPORTED: "supported when",
     Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED: "supported, once MRI is contraindicated, when",
     Outcome.REQUIRES: "required",
@@ -61,7 +61,7 @@ def criterion_lines(criterion: Criterion, vocabulary: Vocabulary) -> Iterator[st
     yield f"  {criterion.says}"
     yield f"  for: {', '.join(sorted(criterion.studies)) or 'any study'}"
     if criterion.when is not None and criterion.outcome is not None:
-        yield f"  {_CONSEQUENCES[criterion.outcome]}"
+        yield f"  {CONSEQUENCES[criterion.outcome]}"
         yield from tree_lines(criterion.when, vocabulary, "  ")
     if criterion.instead:
         yield f"  instead: {', '.join(criterion.instead)}"

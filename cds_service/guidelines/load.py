@@ -11,12 +11,12 @@ from pathlib import Path
 from cds_service.core.criterion import Criterion, Section
 from cds_service.core.determination import Guideline
 from cds_service.core.errors import GuidelineError
-from cds_service.core.evaluate import facts_named, order_bound_facts
+from cds_service.core.evaluate import facts_named
 from cds_service.core.order import Study
 from cds_service.core.plan import Plan, Stage, borrowed, plan_for
-from cds_service.core.value_set import CodeSet
 from cds_service.core.vocabulary import FactType, Role, Vocabulary
 from cds_service.guidelines import strict_yaml
+from cds_service.guidelines.codebook import Codebook
 from cds_service.guidelines.sections import SectionReader
 from cds_service.guidelines.studies import StudyCatalogue, load_studies
 from cds_service.guidelines.value_sets import load_value_sets
@@ -47,11 +47,10 @@ class Guidelines:
     documents: Mapping[str, Document]
     vocabulary: Vocabulary
     studies: StudyCatalogue
-    value_sets: Mapping[str, CodeSet]
+    value_sets: Codebook
     sections: Mapping[str, Section]
     indications: tuple[str, ...]
     spinal_indications: tuple[str, ...]
-    order_bound: frozenset[str]
     _facts: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, repr=False)
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
     _editions: dict[date, tuple[str, ...]] = field(default_factory=dict, repr=False)
@@ -153,7 +152,6 @@ def load(root: Path = DATA) -> Guidelines:
         sections,
         indications=_indications(vocabulary, spinal=False),
         spinal_indications=_indications(vocabulary, spinal=True),
-        order_bound=order_bound_facts(vocabulary),
     )
 
 

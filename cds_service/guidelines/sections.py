@@ -18,6 +18,7 @@ from cds_service.core.criterion import (
     Population,
     Section,
 )
+from cds_service.core.evaluate import order_bound_facts
 from cds_service.core.quantity import Quantity
 from cds_service.core.value_set import CodeSet
 from cds_service.core.vocabulary import Vocabulary
@@ -82,7 +83,11 @@ class SectionReader:
 
     def __init__(self, vocabulary: Vocabulary, studies: StudyCatalogue, value_sets: Mapping[str, CodeSet]) -> None:
         self._studies = studies
-        self._trees = TreeReader(vocabulary, {name: Icd10Codes(found) for name, found in value_sets.items()}.get)
+        self._trees = TreeReader(
+            vocabulary,
+            {name: Icd10Codes(found) for name, found in value_sets.items()}.get,
+            order_bound_facts(vocabulary),
+        )
 
     def read(self, path: Path, document: str) -> Section:
         data = strict_yaml.read(path).allow(("section", "title", "document", "population", "criteria"))

@@ -30,13 +30,18 @@ _SET_TESTS = {
 
 
 class TreeReader:
-    """Reads trees of one file set. `definition` looks a fact up, `codes_of` expands a value set to its codes."""
+    """Reads trees of one file set. `definition` looks a fact up, `codes_of` expands a value set to its codes,
+    `order_bound` names the facts that depend on what is ordered."""
 
     def __init__(
-        self, facts: Mapping[str, FactDefinition], codes_of: Callable[[str], Container[str] | None] | None = None
+        self,
+        facts: Mapping[str, FactDefinition],
+        codes_of: Callable[[str], Container[str] | None] | None = None,
+        order_bound: frozenset[str] = frozenset(),
     ) -> None:
         self._facts = facts
         self._codes_of = codes_of
+        self._order_bound = order_bound
         self._known: dict[tuple[object, ...], FactTest] = {}
 
     def test(
@@ -50,7 +55,8 @@ class TreeReader:
         key = (fact, argument, comparison, operand)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = FactTest(fact, argument, comparison, operand)
+            of_order = argument == REGION_ARGUMENT or fact in self._order_bound
+            known = self._known[key] = FactTest(fact, argument, comparison, operand, of_order)
         return known
 
     def age_tests(self, population: Population) -> tuple[FactTest, ...]:

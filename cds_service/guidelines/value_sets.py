@@ -10,6 +10,7 @@ from typing import Final
 from cds_service.core.errors import GuidelineError
 from cds_service.core.value_set import CodeSet, Exclusion, Member
 from cds_service.guidelines import strict_yaml
+from cds_service.guidelines.codebook import Codebook
 
 FOLDER: Final = Path(__file__).parent / "value_sets"
 SOURCES: Final = "sources.yaml"
@@ -22,7 +23,7 @@ NEEDS: Final = ("body_site", "reason", "route")
 LONGEST_RANGE: Final = 200
 
 
-def load_value_sets(folder: Path = FOLDER) -> Mapping[str, CodeSet]:
+def load_value_sets(folder: Path = FOLDER) -> Codebook:
     """Every value set by id.
 
     Raises GuidelineError with file and line for: an unknown or repeated key, an unquoted code, a code system or
@@ -41,7 +42,7 @@ def load_value_sets(folder: Path = FOLDER) -> Mapping[str, CodeSet]:
             if code_set.id in sets:
                 entry.fail(f"value set {code_set.id} stands twice")
             sets[code_set.id] = code_set
-    return sets
+    return Codebook(sets)
 
 
 # Products by (ingredient, form).

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.core.criterion import Node
+from cds_service.core.evaluate import order_bound_facts
 from cds_service.core.quantity import UNITS
 from cds_service.core.vocabulary import FactDefinition, FactType, Role, Silence, Vocabulary
 from cds_service.guidelines import strict_yaml
@@ -40,7 +41,8 @@ def load_vocabulary(path: Path) -> Vocabulary:
             entry.fail(f"fact {entry['id']} stands twice")
         entries[entry["id"]] = entry
         plain[entry["id"]] = _definition(entry, regions, None)
-    trees = TreeReader(plain)
+    first = {fact: _definition(entry, regions, TreeReader(plain)) for fact, entry in entries.items()}
+    trees = TreeReader(plain, order_bound=order_bound_facts(first))
     return {fact: _definition(entry, regions, trees) for fact, entry in entries.items()}
 
 

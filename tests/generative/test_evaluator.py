@@ -12,6 +12,7 @@ from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value, Why
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.vocabulary import FactDefinition, FactType, Silence
+from cds_service.core.ways import Ways
 
 BOOLEANS = [f"finding_{letter}" for letter in "abcd"]
 NUMBERS = ["weeks", "grade"]
@@ -123,13 +124,13 @@ def test_an_exclusion_never_reads_silence_as_a_denial(tree: Node, known: Facts) 
 def test_what_is_asked_can_settle_the_criterion(tree: Node, known: Facts) -> None:
     """Some answer to the asked facts makes the criterion met, and without any one of them none does."""
     judged = evaluation(known)
-    for way in judged.ways(tree)[:2]:
+    for way in Ways(judged).to(tree)[:2]:
         if contradictory(tree):
             return
         assert can_be_met(tree, known, sorted(way.asks))
         for fact in way.asks:
             if judged.truth(tree) is UNKNOWN:
-                assert not can_be_met(tree, known, sorted(way.asks - {fact})) or len(judged.ways(tree)) > 1
+                assert not can_be_met(tree, known, sorted(way.asks - {fact})) or len(Ways(judged).to(tree)) > 1
 
 
 def can_be_met(tree: Node, known: Facts, asked: list[str]) -> bool:

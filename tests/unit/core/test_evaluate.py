@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not
-from cds_service.core.evaluate import Evaluation, Reading, Trace, Way, facts_named
+from cds_service.core.evaluate import Evaluation, Reading, Trace, facts_named
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.vocabulary import FactDefinition, FactType, Role, Silence
+from cds_service.core.ways import Way, Ways
 
 REGIONS = {"cervical": "", "thoracic": "", "lumbar": ""}
 BOOLEAN, NUMBER, CODE = FactType.BOOLEAN, FactType.NUMBER, FactType.CODE
@@ -136,36 +137,39 @@ class TestWays:
     """What would settle a criterion."""
 
     def test_the_smallest_sets_of_open_facts_come_first(self) -> None:
-        assert evaluation().ways(FactTest("ready")) == (Way(asks=frozenset({"seen", "weeks"})),)
-        assert evaluation(seen=True).ways(FactTest("ready")) == (Way(asks=frozenset({"weeks"})),)
+        assert Ways(evaluation()).to(FactTest("ready")) == (Way(asks=frozenset({"seen", "weeks"})),)
+        assert Ways(evaluation(seen=True)).to(FactTest("ready")) == (Way(asks=frozenset({"weeks"})),)
 
     def test_nothing_settles_what_is_known_otherwise(self) -> None:
-        assert evaluation(weeks=3.0).ways(six_weeks) == ()
+        assert Ways(evaluation(weeks=3.0)).to(six_weeks) == ()
 
     def test_silent_facts_count_only_when_they_may_turn(self) -> None:
         known = evaluation(seen=True, weeks=3.0)
-        assert known.ways(FactTest("ready")) == ()
-        assert known.ways(FactTest("ready"), turning=True) == (Way(turns=frozenset({"red_flag_any"})),)
+        assert Ways(known).to(FactTest("ready")) == ()
+        assert Ways(known).to(FactTest("ready"), turning=True) == (Way(turns=frozenset({"red_flag_any"})),)
 
     def test_one_answer_that_serves_two_parts_is_asked_once(self) -> None:
         twice = AllOf((AnyOf((seen, six_weeks)), AnyOf((FactTest("documented", "exam"), six_weeks))))
-        assert evaluation().ways(twice)[0].asks in ({"weeks"}, {"seen"})
+        assert Ways(evaluation()).to(twice)[0].asks in ({"weeks"}, {"seen"})
 
     def test_a_fact_may_be_asked_as_another(self) -> None:
-        assert evaluation().ways(FactTest("days", None, Comparison.AT_LEAST, 7.0)) == (Way(asks=frozenset({"weeks"})),)
+        days = FactTest("days", None, Comparison.AT_LEAST, 7.0)
+        assert Ways(evaluation()).to(days) == (Way(asks=frozenset({"weeks"})),)
+            Way(asks=frozenset({"weeks"})),
+        )
 
     def test_what_could_not_be_read_is_not_asked(self) -> None:
-        assert evaluation(drop=FAILED).ways(drop) == (Way(blocked=frozenset({"drop"})),)
+        assert Ways(evaluation(drop=FAILED)).to(drop) == (Way(blocked=frozenset({"drop"})),)
 
     def test_the_opposite_can_be_wanted(self) -> None:
-        assert evaluation(drop=True).ways(Not(drop)) == ()
-        assert evaluation().ways(Not(seen)) == (Way(asks=frozenset({"seen"})),)
+        assert Ways(evaluation(drop=True)).to(Not(drop)) == ()
+        assert Ways(evaluation()).to(Not(seen)) == (Way(asks=frozenset({"seen"})),)
 
 
 def test_the_gap_counts_each_fact_once() -> None:
     node = AllOf((drop, FactTest("ready"), AnyOf((FactTest("weak"), AllOf((seen, six_weeks))))))
-    assert evaluation(seen=True, weeks=2.0).gap(node) == {"drop", "weeks"} or evaluation().gap(node)
-    assert evaluation(seen=True, weeks=6.0, drop=True).gap(node) == frozenset()
+    assert Ways(evaluation(seen=True, weeks=2.0)).gap(node) == {"drop", "weeks"} or Ways(evaluation()).gap(node)
+    assert Ways(evaluation(seen=True, weeks=6.0, drop=True)).gap(node) == frozenset()
 
 
 def test_only_met_presentations_touch_a_patient() -> None:
