@@ -1,4 +1,5 @@
-# Everything here works with python3 (3.11 or newer) and make alone; Chromium and PostgreSQL serve a few tests only.
+# Everything here works with python3 (3.11 or newer) and make alone; Chromium, PostgreSQL and a JDK with Maven serve a few
+# tests only.
 # `make help` lists the targets. Override: PYTHON=python3.12, PORT=9000, ARGS="-k infant".
 
 PYTHON ?= python3
@@ -16,16 +17,19 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix golden docs bench lock clean
+.PHONY: help run test test-interop check fix golden docs bench lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 run: $(RUNTIME) ## set everything up, then run the demo on 127.0.0.1:$PORT (8080)
 	@exec $(BIN)/cds-service demo --port $(PORT)
 
 test: $(DEV) ## set everything up, then run the whole test suite (ARGS go to pytest)
 	@$(BIN)/pytest $(ARGS)
+
+test-interop: $(DEV) ## the same answers from FHIR servers of other makers (needs a JDK and Maven)
+	@$(BIN)/pytest tests/interop $(ARGS)
 
 check: $(DEV) ## formatting, lint, types, and lint of the guideline data
 	$(BIN)/ruff format --check .
