@@ -155,8 +155,6 @@ class TestWays:
     def test_a_fact_may_be_asked_as_another(self) -> None:
         days = FactTest("days", None, Comparison.AT_LEAST, 7.0)
         assert Ways(evaluation()).to(days) == (Way(asks=frozenset({"weeks"})),)
-            Way(asks=frozenset({"weeks"})),
-        )
 
     def test_what_could_not_be_read_is_not_asked(self) -> None:
         assert Ways(evaluation(drop=FAILED)).to(drop) == (Way(blocked=frozenset({"drop"})),)
