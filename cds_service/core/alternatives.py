@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from typing import Protocol
 
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not, Outcome
+from cds_service.core.criterion import Comparison, FactTest, Outcome
 from cds_service.core.determination import Alternative, Determination, Ground
 from cds_service.core.evaluate import Evaluation
 from cds_service.core.judge import Judge, Verdict
@@ -194,6 +194,8 @@ class Alternatives:
         """The candidates that the chart supports, or (OPEN) would support once a few facts are shown."""
         found: list[Alternative] = []
         for study in candidates:
+            if not self._bench.judge_of(study).may_support():
+                continue
             verdict = self._bench.verdict_on(study)
             supported = verdict.determination is Determination.SUPPORTED
             if verdict.decided_by and (
@@ -221,19 +223,11 @@ class Alternatives:
 
     def _not_yet(self, verdict: Verdict) -> Iterator[Alternative]:
         for path in verdict.paths:
-            until = self._reached(self._judge.path_node(path))
+            days = (reached(self._judge.evaluation, test, self._day) for test in path.accruing)
+            until = max((day for day in days if day is not None), default=None)
             if until is not None:
                 step = next((s.id for s in self._judge.failed_steps([path])), path.criterion.id)
                 yield Alternative(None, step, until)
-
-    def _reached(self, node: Node) -> date | None:
-        """The day on which every duration that is still too short will be long enough."""
-        days = [
-            day
-            for test in failing_tests(self._judge.evaluation, node)
-            if (day := reached(self._judge.evaluation, test, self._day)) is not None
-        ]
-        return max(days, default=None)
 
     def _studies(self, keys: Iterable[str]) -> list[Study]:
         """The studies a criterion names, narrowed to the ordered regions when some of them image those."""
@@ -267,25 +261,6 @@ def distinct(alternatives: Iterable[Alternative], ordered: Study) -> tuple[Alter
         if earlier is None or (alternative.until and earlier.until and alternative.until < earlier.until):
             kept[name] = alternative
     return tuple(kept.values())[: MOST + 1]
-
-
-def failing_tests(evaluation: Evaluation, node: Node) -> Iterator[FactTest]:
-    """The tests that keep a tree from being met, inside derived facts too."""
-    match node:
-        case FactTest():
-            if evaluation.truth(node) is MET:
-                return
-            definition = evaluation.vocabulary[node.fact]
-            if definition.defined_as is not None:
-                yield from failing_tests(evaluation, definition.defined_as)
-            else:
-                yield node
-        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
-            if evaluation.truth(node) is not MET:
-                for part in parts:
-                    yield from failing_tests(evaluation, part)
-        case Not():
-            return
 
 
 def reached(evaluation: Evaluation, test: FactTest, day: date) -> date | None:

@@ -171,7 +171,7 @@ class Judge:
         return Verdict(Determination.NEEDS_INFORMATION, Ground.NOT_READ, decided, paths, blocked=tuple(sorted(blocked)))
 
     def _no_indication(self) -> Verdict | None:
-        if self._circumstances.has_indication() or any(map(self.speaks_of_patient, self.plan.paths)):
+        if any(map(self.speaks_of_patient, self.plan.paths)) or self._circumstances.has_indication():
             return None
         if self._circumstances.has_reason:
             # A reason that no section knows is not a missing reason, and never ground for a refusal.
@@ -274,6 +274,10 @@ class Judge:
     def speaks_of_patient(self, path: Path) -> bool:
         """Whether a presentation, finding or plan that the path asks for is met."""
         return any(self.evaluation.truth(test) is MET for test in path.indications)
+
+    def may_support(self) -> bool:
+        """Whether some path is not ruled out. Cheap: asked of many studies, of which few pass."""
+        return any(self.evaluation.truth(path.when) is not NOT_MET for path in self.plan.paths)
 
     def speaks(self) -> bool:
         """Whether any criterion for this study speaks of the patient."""

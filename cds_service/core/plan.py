@@ -17,6 +17,7 @@ from cds_service.core.criterion import (
     Not,
     Outcome,
     Pointer,
+    fact_tests,
 )
 from cds_service.core.evaluate import NEGATIVE
 from cds_service.core.vocabulary import Role, Vocabulary
@@ -41,6 +42,7 @@ class Path:
     `when` is what the criterion itself asks. `whole` adds age and every prerequisite that may hold the study back;
     `if_urgent` leaves out those that an urgent presentation turns into information. `indications` are the tests on
     presentations, findings and plans inside `when`: one of them met means that the path speaks of this patient.
+    `accruing` are the tests that waiting may meet.
     """
 
     criterion: Criterion
@@ -49,6 +51,7 @@ class Path:
     whole: Node
     if_urgent: Node
     indications: tuple[FactTest, ...]
+    accruing: tuple[FactTest, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +157,7 @@ def _path(criterion: Criterion, requires: list[Criterion], vocabulary: Vocabular
         when = AllOf((when, MRI_CONTRAINDICATED))
     own = tuple(c for c in requires if applies_to(c, criterion))
     binding = [c for c in own if c.enforce is not Enforce.INFORMATION]
+    required = [c.when for c in binding if c.when is not None]
     always = [c for c in binding if c.enforce is not Enforce.INFORMATION_IF_URGENT]
     return Path(
         criterion,
@@ -162,6 +166,7 @@ def _path(criterion: Criterion, requires: list[Criterion], vocabulary: Vocabular
         whole=AllOf((*criterion.ages, when, *(_for_its_age(c, criterion) for c in binding))),
         if_urgent=AllOf((*criterion.ages, when, *(_for_its_age(c, criterion) for c in always))),
         indications=tuple(dict.fromkeys(indication_tests(when, vocabulary))),
+        accruing=tuple(dict.fromkeys(t for n in (when, *required) for t in accruing_tests(n, vocabulary))),
     )
 
 
@@ -188,6 +193,16 @@ def indication_tests(node: Node, vocabulary: Vocabulary) -> Iterator[FactTest]:
                 yield from indication_tests(part, vocabulary)
         case Not():
             return
+
+
+def accruing_tests(node: Node, vocabulary: Vocabulary) -> Iterator[FactTest]:
+    """Tests of durations that grow by themselves, inside derived facts too: waiting may meet them."""
+    for test in fact_tests(node):
+        definition = vocabulary[test.fact]
+        if definition.accrues:
+            yield test
+        if definition.defined_as is not None:
+            yield from accruing_tests(definition.defined_as, vocabulary)
 
 
 def applies_to(requirement: Criterion, support: Criterion) -> bool:
