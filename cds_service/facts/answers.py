@@ -78,16 +78,6 @@ class Statement:
     source: Source
 
 
-class _AnyFact:
-    """A value set of every code of our own fact system."""
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, tuple) and key[0] == FACT
-
-
-_ANY_FACT: Final = _AnyFact()
-
-
 def collect(chart: Chart) -> Mapping[str, tuple[Statement, ...]]:
     """Every answer about this patient by fact reference, the newest first. Unanswered items are left out."""
     found: dict[str, list[Statement]] = {}
@@ -128,9 +118,10 @@ def _items(items: object, depth: int) -> Iterator[tuple[str, tuple[tuple[str, An
 
 
 def _observations(chart: Chart) -> Iterator[Statement]:
-    listed = [*chart.record.coded("Observation", _ANY_FACT), *_contained(chart, "Observation")]
-    parts = [part for part in chart.record.all("Observation") if part.get("component")]
-    for observation in {id(found): found for found in (*listed, *parts)}.values():
+    coded = chart.record.distinct("Observation", chart.findings.stated)
+    with_parts = chart.record.distinct("Observation", chart.findings.with_parts)
+    listed = (*coded, *_contained(chart, "Observation"), *with_parts)
+    for observation in {id(found): found for found in listed}.values():
         if not usable(observation):
             continue
         when, moment = date_of(observation), _moment(observation.get("effectiveDateTime"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -13,9 +13,12 @@ from cds_service.core.order import ImagingOrder
 from cds_service.core.value_set import CodeSet
 from cds_service.facts.answers import Statement, collect
 from cds_service.facts.episode import Episode, find_episode
+from cds_service.facts.findings import Findings
 from cds_service.facts.settings import Settings
 from cds_service.fhir.dates import DayRange, months_between, read_date
+from cds_service.fhir.elements import Resource
 from cds_service.fhir.record import PatientRecord
+from cds_service.guidelines.codebook import Codebook
 from cds_service.guidelines.studies import StudyCatalogue
 
 T = TypeVar("T")
@@ -32,13 +35,26 @@ class Chart:
     record: PatientRecord
     order: ImagingOrder
     review_date: date
-    value_sets: Mapping[str, CodeSet]
+    value_sets: Codebook
     studies: StudyCatalogue
     drafts: tuple[ImagingOrder, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
     def codes(self, value_set: str) -> CodeSet:
         return self.value_sets[value_set]
+
+    def coded(self, resource_type: str, codes: CodeSet) -> Sequence[Resource]:
+        """This patient's resources of one type with a coding in a value set, copies of one event once."""
+        return self.findings.coded(resource_type, codes.id)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """Which value sets occur in the record. The orders of one request share it."""
+        kept = self.record.kept
+        if self.value_sets not in kept:
+            kept[self.value_sets] = Findings(self.record, self.value_sets)
+        found: Findings = kept[self.value_sets]
+        return found
 
     def once(self, make: Callable[[Chart], T]) -> T:
         """What `make` gives for this chart, made once: many facts look at the same visits, studies and courses."""

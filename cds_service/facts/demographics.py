@@ -74,12 +74,12 @@ def born_preterm(chart: Chart, _argument: str | None) -> Fact | None:
     codes = chart.codes("prematurity")
     born_early = [
         condition
-        for condition in chart.record.coded("Condition", codes)
+        for condition in chart.coded("Condition", codes)
         if usable(condition) and member_of(chart, codes, condition)
     ]
     if born_early:
         return Fact.of(True, *sources_of(chart, born_early))
-    for observation in chart.record.coded("Observation", chart.codes("obs-gestational-age")):
+    for observation in chart.coded("Observation", chart.codes("obs-gestational-age")):
         day = day_of(chart, observation)
         if not usable(observation) or not _at_birth(chart, day):
             continue

@@ -136,7 +136,7 @@ def _of_problems(chart: Chart) -> Episode | None:
     dated: list[tuple[DayRange, Source]] = []
     for set_id, regions in PRESENTATIONS.items():
         codes = chart.codes(set_id)
-        for condition in chart.record.coded("Condition", codes):
+        for condition in chart.coded("Condition", codes):
             if verification(condition) is Verification.REFUTED or not current(condition):
                 continue
             if (

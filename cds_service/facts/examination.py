@@ -71,7 +71,7 @@ def months_since_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact
 
 def _nerve_tests(chart: Chart) -> list[Resource]:
     codes = chart.codes("proc-electrodiagnostics")
-    found = [*chart.record.coded("DiagnosticReport", codes), *chart.record.coded("Procedure", codes)]
+    found = [*chart.coded("DiagnosticReport", codes), *chart.coded("Procedure", codes)]
     return [done for done in found if usable(done) and done.get("status") != "in-progress"]
 
 
@@ -90,7 +90,7 @@ def _months(chart: Chart, dated: list[tuple[DayRange | None, Source]]) -> Fact |
 @fact("concordant_root_finding(electrodiagnostics)", reads=("DiagnosticReport",))
 def concordant_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact | None:
     """A nerve test whose coded conclusion is a radiculopathy, within the policy window."""
-    for report in chart.record.coded("DiagnosticReport", chart.codes("proc-electrodiagnostics")):
+    for report in chart.coded("DiagnosticReport", chart.codes("proc-electrodiagnostics")):
         day = day_of(chart, report)
         concluded = any(
             member_in(chart.codes(f"radiculopathy-{region}"), report.get("conclusionCode"))
@@ -136,7 +136,7 @@ def relevant_level(chart: Chart, argument: str | None) -> Fact | None:
     if argument is None:
         return None
     for name in _LOCALISING:
-        for condition in chart.record.coded("Condition", chart.codes(name)):
+        for condition in chart.coded("Condition", chart.codes(name)):
             if _counts_now(condition) and matches(argument, regions_in(chart, condition)):
                 return Fact.of(True, source_of(condition, day_of(chart, condition)))
     return None

@@ -97,7 +97,7 @@ def _on_record(chart: Chart, name: str) -> Found:
     """Confirmed problems of a value set, of any clinical status, and the reason of the order."""
     codes = chart.codes(name)
     found = Found()
-    for condition in chart.record.coded("Condition", codes):
+    for condition in chart.coded("Condition", codes):
         if usable(condition) and member_of(chart, codes, condition) is not None:
             found.for_it.append(source_of(condition, day_of(chart, condition)))
     if member_in(codes, chart.order.resource.get("reasonCode")) is not None:

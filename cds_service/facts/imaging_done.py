@@ -327,7 +327,7 @@ def months_since_renal_ultrasound(chart: Chart, _argument: str | None) -> Fact |
     done = [
         Examination("US", frozenset(), day, source_of(resource, day), None)
         for kind in ("DiagnosticReport", "Procedure")
-        for resource in chart.record.coded(kind, codes)
+        for resource in chart.coded(kind, codes)
         if usable(resource) and (day := day_of(chart, resource)) is not None and day.first <= chart.review_date
     ]
     done.sort(key=lambda study: study.day.last if study.day else chart.review_date, reverse=True)

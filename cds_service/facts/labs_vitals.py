@@ -36,7 +36,7 @@ _NO_GROWTH: Final = frozenset({"260385009", "264868006", "2667000", "260415000"}
 
 def _recent(chart: Chart, value_set: str) -> Iterator[tuple[Resource, DayRange | None, Source]]:
     """Usable Observations of a value set since the symptoms began."""
-    for observation in chart.record.coded("Observation", chart.codes(value_set)):
+    for observation in chart.coded("Observation", chart.codes(value_set)):
         day = day_of(chart, observation)
         if usable(observation) and recent_enough(chart, day, chart.settings.acute_days):
             yield observation, day, source_of(observation, day)
@@ -226,7 +226,7 @@ def low_bone_mineral_density(chart: Chart, _argument: str | None) -> Fact | None
     if coded is not None and coded.value is True:
         return coded
     scores = []
-    for observation in chart.record.coded("Observation", chart.codes("obs-bone-density-tscore")):
+    for observation in chart.coded("Observation", chart.codes("obs-bone-density-tscore")):
         day = day_of(chart, observation)
         value = _t_score(observation)
         if usable(observation) and value is not None and day is not None and day.first <= chart.review_date:

@@ -66,7 +66,7 @@ def taken(chart: Chart, value_sets: Iterable[str], *, on_the_skin: bool = False)
     for name in value_sets:
         codes = chart.codes(name)
         for kind in TYPES:
-            for resource in chart.record.coded(kind, codes):
+            for resource in chart.coded(kind, codes):
                 if id(resource) in seen or not usable(resource) or _is_local(chart, resource, on_the_skin):
                     continue
                 members = [found for found in codes.members_among(chart.record.codes(resource)) if not found.weak]
@@ -176,6 +176,6 @@ def organ_transplant_on_antirejection(chart: Chart, _argument: str | None) -> Fa
     """A solid organ transplant and anti-rejection medicine now: one of the two is not enough."""
     codes = chart.codes("organ-transplant")
     grafts = [*look(chart, "organ_transplant").for_it]
-    grafts += [source_of(done) for done in chart.record.coded("Procedure", codes) if usable(done)]
+    grafts += [source_of(done) for done in chart.coded("Procedure", codes) if usable(done)]
     drugs = _running(chart, ("med-antirejection",), 0)
     return Fact.of(True, *merged((*grafts[:2], *drugs))) if grafts and drugs else None

@@ -98,7 +98,7 @@ def new_back_or_abdominal_pain(chart: Chart, _argument: str | None) -> Fact | No
     old = any(
         (day := day_of(chart, condition)) is not None and not is_new(chart, day)
         for codes in sets
-        for condition in chart.record.coded("Condition", codes)
+        for condition in chart.coded("Condition", codes)
         if current(condition) and verification(condition) is not Verification.REFUTED
     )
     return Fact.of(True, chart.order_source) if named and not old else found.fact()
@@ -111,7 +111,7 @@ def symptoms_at_operated_level(chart: Chart, _argument: str | None) -> Fact | No
     for operation in surgeries(chart):
         for name in (*PAIN, *RADICULAR):
             codes = chart.codes(name)
-            for condition in chart.record.coded("Condition", codes):
+            for condition in chart.coded("Condition", codes):
                 day = day_of(chart, condition)
                 if day is None or day.recorded or operation.day is None or day.first <= operation.day.last:
                     continue
@@ -132,7 +132,7 @@ def clinical_change_since_prior_imaging(chart: Chart, _argument: str | None) -> 
             continue
         for name in ("foot-drop", "bilateral-leg-weakness", "cauda-equina", "myelopathy", "traumatic-spine-fracture"):
             codes = chart.codes(name)
-            for condition in chart.record.coded("Condition", codes):
+            for condition in chart.coded("Condition", codes):
                 day = day_of(chart, condition)
                 after = day is not None and not day.recorded and day.first > study.day.last
                 if after and usable(condition) and current(condition) and member_of(chart, codes, condition):

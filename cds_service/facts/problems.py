@@ -156,7 +156,7 @@ def _gather(chart: Chart, row: Problem, region: str | None, found: Found) -> Non
 
 def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
     meant = list(referenced(chart, "reasonReference"))
-    for condition in (*chart.record.coded("Condition", codes), *_inside_order(chart, codes)):
+    for condition in (*chart.coded("Condition", codes), *_inside_order(chart, codes)):
         day = day_of(chart, condition)
         source = source_of(condition, day)
         members = _members(codes, chart.record.codes(condition), row)
@@ -232,7 +232,7 @@ def _reasons(chart: Chart, row: Problem, codes: CodeSet, region: str | None, fou
 
 def _is_known(chart: Chart, codes: CodeSet) -> bool:
     """Whether a confirmed problem of the set is on record."""
-    return any(usable(condition) for condition in chart.record.coded("Condition", codes))
+    return any(usable(condition) for condition in chart.coded("Condition", codes))
 
 
 def _visits(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
@@ -264,9 +264,8 @@ def _is_this_visit(chart: Chart, encounter: Resource) -> bool:
 
 def _examined(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
     """Findings of an examination in this episode: the finding as code with yes or no, or as the value."""
-    by_value = chart.once(_observations_by_value)
-    named = [found for key, listed in by_value.items() if key in codes for found in listed]
-    for observation in {id(seen): seen for seen in (*chart.record.coded("Observation", codes), *named)}.values():
+    listed = (*chart.coded("Observation", codes), *chart.findings.valued(codes.id))
+    for observation in {id(seen): seen for seen in listed}.values():
         said = finding_said(codes, observation)
         if said is None or not usable(observation) or not _sited(chart, row, codes, observation):
             continue
@@ -278,16 +277,6 @@ def _examined(chart: Chart, row: Problem, codes: CodeSet, region: str | None, fo
         ):
             continue
         (found.for_it if said else found.against).append(source_of(observation, day))
-
-
-def _observations_by_value(chart: Chart) -> dict[tuple[str, str], list[Resource]]:
-    """Observations by the codes of their value."""
-    listed: dict[tuple[str, str], list[Resource]] = {}
-    for observation in chart.record.all("Observation"):
-        if "valueCodeableConcept" in observation:
-            for key in codings(observation["valueCodeableConcept"]):
-                listed.setdefault(key, []).append(observation)
-    return listed
 
 
 def _sited(chart: Chart, row: Problem, codes: CodeSet, observation: Resource) -> bool:

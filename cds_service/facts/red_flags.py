@@ -79,7 +79,7 @@ def acute_bilateral_sciatica(chart: Chart, _argument: str | None) -> Fact | None
     """A right and a left sciatica, both current and both new. An unspecified side is no second side."""
     sides: dict[str, list[Any]] = {"right": [], "left": []}
     codes = chart.codes("bilateral-sciatica")
-    for condition in chart.record.coded("Condition", codes):
+    for condition in chart.coded("Condition", codes):
         day = day_of(chart, condition)
         if verification(condition) is Verification.REFUTED or not current(condition) or not is_new(chart, day):
             continue
@@ -98,7 +98,7 @@ def leukemia_only(chart: Chart, _argument: str | None) -> Fact | None:
     """Leukemia on record, and no other cancer."""
     leukemia, cancer = chart.codes("leukemia"), chart.codes("malignancy-active")
     found = Found()
-    for condition in chart.record.coded("Condition", cancer):
+    for condition in chart.coded("Condition", cancer):
         if usable(condition) and member_of(chart, cancer, condition):
             of_blood = any(key in leukemia for key in chart.record.codes(condition))
             (found.for_it if of_blood else found.against).append(source_of(condition, day_of(chart, condition)))

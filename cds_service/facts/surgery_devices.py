@@ -60,7 +60,7 @@ def performed(chart: Chart, *value_sets: str) -> list[Operation]:
     found: dict[int, Operation] = {}
     for name in value_sets:
         codes = chart.codes(name)
-        for procedure in chart.record.coded("Procedure", codes):
+        for procedure in chart.coded("Procedure", codes):
             member = member_of(chart, codes, procedure)
             day = day_of(chart, procedure)
             if member is None or procedure.get("status") not in (None, "completed") or not happened(chart, day):
@@ -251,6 +251,6 @@ def _labels(chart: Chart, device: Resource) -> Iterator[str]:
 
 def _coded_implants(chart: Chart) -> Iterator[Source]:
     codes = chart.codes("mri-contraindication-implant")
-    for condition in chart.record.coded("Condition", codes):
+    for condition in chart.coded("Condition", codes):
         if usable(condition) and current(condition):
             yield source_of(condition, day_of(chart, condition))

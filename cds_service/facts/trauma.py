@@ -68,7 +68,7 @@ def _injuries(chart: Chart) -> list[Injury]:
     found: dict[int, Injury] = {}
     for name in SPINE_INJURIES:
         codes = chart.codes(name)
-        for condition in chart.record.coded("Condition", codes):
+        for condition in chart.coded("Condition", codes):
             day = day_of(chart, condition)
             stage = [code.replace(".", "") for system, code in chart.record.codes(condition) if system == ICD10CM]
             plain = next((code for code in stage if code[:1] in "ST"), "")
@@ -124,7 +124,7 @@ def trauma_mechanism(chart: Chart, _argument: str | None) -> Fact | None:
 
 def _mechanisms(chart: Chart) -> Iterator[tuple[str, Source]]:
     codes = chart.codes("trauma-mechanism")
-    for condition in chart.record.coded("Condition", codes):
+    for condition in chart.coded("Condition", codes):
         day = day_of(chart, condition)
         member = member_of(chart, codes, condition)
         recent = within_days(chart, day, chart.settings.injury_days) and chart.episode.since(day) is not NOT_MET
@@ -137,7 +137,7 @@ def suspected_nonunion(chart: Chart, _argument: str | None) -> Fact | None:
     """A spine fracture in care for delayed healing or nonunion: seventh character G or K."""
     found = Found()
     for name in _FRACTURES:
-        for condition in chart.record.coded("Condition", chart.codes(name)):
+        for condition in chart.coded("Condition", chart.codes(name)):
             sure = verification(condition)
             for system, code in chart.record.codes(condition):
                 plain = code.replace(".", "")

@@ -106,7 +106,7 @@ def _as_needed(resource: Resource) -> bool:
 def _procedures(chart: Chart) -> Iterator[Item]:
     for value_set, kind in _PROCEDURES.items():
         codes = chart.codes(value_set)
-        for procedure in chart.record.coded("Procedure", codes):
+        for procedure in chart.coded("Procedure", codes):
             member = member_of(chart, codes, procedure)
             if member is None or not usable(procedure) or _for_something_else(chart, procedure):
                 continue
@@ -214,7 +214,7 @@ def conservative_treatment_type(chart: Chart, _argument: str | None) -> Fact | N
         if medicine.start is not None and chart.episode.since(medicine.start) is not NOT_MET:
             kinds.setdefault("muscle_relaxant", medicine.source)
     for value_set, kind in _NAMED_ONLY.items():
-        for procedure in chart.record.coded("Procedure", chart.codes(value_set)):
+        for procedure in chart.coded("Procedure", chart.codes(value_set)):
             if usable(procedure) and chart.episode.since(day_of(chart, procedure)) is not NOT_MET:
                 kinds.setdefault(kind, source_of(procedure, day_of(chart, procedure)))
     if not kinds:

@@ -157,6 +157,11 @@ _CODED_IN: Final[dict[str, tuple[str, ...]]] = {
 _CODE: Final = ("code",)
 
 
+def coded_in(resource_type: str) -> tuple[str, ...]:
+    """The elements in which a resource of this type says what it is about."""
+    return _CODED_IN.get(resource_type, _CODE)
+
+
 def codes_of(resource: dict[str, object]) -> Iterator[tuple[str, str]]:
     """The codings that say what a resource is about: `code`, or its like in types that call it otherwise."""
     kind = resource.get("resourceType")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from cds_service.fhir.bundle import Failure
 from cds_service.fhir.codes import CodeSet, codes_of, codings
@@ -61,6 +61,7 @@ class PatientRecord:
         "_tables",
         "encounter_id",
         "foreign",
+        "kept",
         "patient",
         "patient_id",
     )
@@ -76,6 +77,7 @@ class PatientRecord:
         self._by_reference: dict[str, Resource] = {}
         self._tables: dict[str, _Table] = {}
         self._coded: dict[tuple[str, int], tuple[CodeSet, tuple[Resource, ...]]] = {}
+        self.kept: dict[object, Any] = {}  # what readers derived from the record, for the next order of the request
 
     @staticmethod
     def build(
@@ -148,13 +150,24 @@ class PatientRecord:
             known = self._coded[key] = (codes, tuple(table.resources[row] for row in sorted(rows)))
         return known[1]
 
+    def by_type(self) -> Mapping[str, Sequence[Resource]]:
+        """Everything of this patient by type, copies of one event included: for looking at each resource once."""
+        return self._by_type
+
+    def distinct(self, resource_type: str, resources: Sequence[Resource]) -> Sequence[Resource]:
+        """Without later copies of the same event. `resources` hold every resource that is coded like one of them."""
+        return self._sorted(resource_type, resources).resources if len(resources) > 1 else resources
+
     def _table(self, resource_type: str) -> _Table:
         table = self._tables.get(resource_type)
         if table is None:
-            table = self._tables[resource_type] = _Table()
-            dated = _COUNTED_ONCE.get(resource_type)
-            for resource in self._by_type.get(resource_type, ()):
-                table.add(resource, self.codes(resource), dated)
+            table = self._tables[resource_type] = self._sorted(resource_type, self._by_type.get(resource_type, ()))
+        return table
+
+    def _sorted(self, resource_type: str, resources: Iterable[Resource]) -> _Table:
+        table, dated = _Table(), _COUNTED_ONCE.get(resource_type)
+        for resource in resources:
+            table.add(resource, self.codes(resource), dated)
         return table
 
     def codes(self, resource: Resource) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,93 @@
+"""One look at every resource of a record: which value sets its codes are in.
+
+Most of a chart says nothing that a guideline asks about. Looking each code up once, and then asking only for what was
+found, is what keeps a long chart cheap: a fact whose value sets occur nowhere is not looked for at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from cds_service.fhir.codes import FACT, coded_in, codings
+from cds_service.fhir.elements import Resource, mapping, mappings
+from cds_service.fhir.record import PatientRecord
+from cds_service.guidelines.codebook import Codebook
+
+# Elements beside the code of a resource that readers look for codes in.
+_ALSO_CODED: Final[dict[str, tuple[str, ...]]] = {
+    "Appointment": ("reasonCode",),
+    "DiagnosticReport": ("conclusionCode",),
+    "Encounter": ("reasonCode",),
+    "Observation": ("valueCodeableConcept",),
+}
+NONE: Final[Sequence[Resource]] = ()
+
+
+class Findings:
+    """What a record holds, by value set.
+
+    `signals` are the ids of all value sets that occur anywhere, whatever the resource goes on to say about the code.
+    `stated` are the Observations coded as a fact of ours, `with_parts` those with components, which may be.
+    """
+
+    __slots__ = ("_coded", "_record", "_rows", "_valued", "signals", "stated", "with_parts")
+
+    def __init__(self, record: PatientRecord, book: Codebook) -> None:
+        self._record = record
+        self._rows: dict[tuple[str, str], list[Resource]] = {}
+        self._valued: dict[str, list[Resource]] = {}
+        self._coded: dict[tuple[str, str], Sequence[Resource]] = {}
+        self.stated: list[Resource] = []
+        self.with_parts: list[Resource] = []
+        elsewhere: set[str] = set()
+        for kind, resources in record.by_type().items():
+            for resource in resources:
+                self._look(kind, resource, book, elsewhere)
+        self.signals = frozenset(elsewhere.union(name for _, name in self._rows))
+
+    def _look(self, kind: str, resource: Resource, book: Codebook, elsewhere: set[str]) -> None:
+        if "medicationReference" in resource:
+            stated = self._record.codes(resource)
+        else:
+            stated = tuple(coding for element in coded_in(kind) for coding in codings(resource.get(element)))
+        for coding in stated:
+            for name in book.holding(coding):
+                self._rows.setdefault((kind, name), []).append(resource)
+        for element in _ALSO_CODED.get(kind, ()):
+            concept = resource.get(element)
+            if concept is not None:
+                for coding in codings(concept):
+                    held = book.holding(coding)
+                    elsewhere.update(held)
+                    if kind == "Observation":
+                        for name in held:
+                            self._valued.setdefault(name, []).append(resource)
+        if kind == "Observation":
+            if any(system == FACT for system, _ in stated):
+                self.stated.append(resource)
+            if resource.get("component"):
+                self.with_parts.append(resource)
+        elif kind == "CarePlan":
+            for activity in mappings(resource.get("activity")):
+                for coding in codings(mapping(activity.get("detail")).get("code")):
+                    elsewhere.update(book.holding(coding))
+
+    def coded(self, resource_type: str, value_set: str) -> Sequence[Resource]:
+        """The resources of one type that are coded in a value set, copies of one event once."""
+        key = (resource_type, value_set)
+        known = self._coded.get(key)
+        if known is None:
+            rows = self._rows.get(key)
+            known = self._coded[key] = self._record.distinct(resource_type, _once(rows)) if rows else NONE
+        return known
+
+    def valued(self, value_set: str) -> Sequence[Resource]:
+        """The Observations whose value is a code of a value set."""
+        rows = self._valued.get(value_set)
+        return self._record.distinct("Observation", _once(rows)) if rows else NONE
+
+
+def _once(rows: list[Resource]) -> Sequence[Resource]:
+    """A resource with two codes of one set stands here twice."""
+    return rows if len(rows) == 1 else tuple({id(resource): resource for resource in rows}.values())
