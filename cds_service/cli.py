@@ -1,7 +1,7 @@
 """The command line. Parses arguments, calls one function, maps faults to exit codes.
 
-Exit codes: 0 done; 1 lint found something, or explain found nothing; 2 wrong usage; 3 the request cannot be answered;
-4 settings or data are wrong.
+Exit codes: 0 done; 1 lint found something, or explain or audit show found nothing; 2 wrong usage; 3 the request cannot
+be answered; 4 settings or data are wrong.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -49,9 +51,12 @@ def main() -> None:
 @reporting_faults
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Run the service with the settings of SPINE_CDS_CONFIG and SPINE_CDS_* variables."""
+    from cds_service.web.security import check_settings
     from cds_service.web.serve import serve as run
 
-    run(config.load(host=host, port=port, workers=workers))
+    settings = config.load(host=host, port=port, workers=workers)
+    check_settings(settings)
+    run(settings)
 
 
 @main.command()
@@ -132,7 +137,61 @@ def configuration() -> None:
 @reporting_faults
 def check(file: str) -> None:
     """Say in words what the configuration in FILE, together with SPINE_CDS_* variables, decides."""
-    click.echo(config.in_words(config.load(os.environ | {config.CONFIG_FILE: file})))
+    from cds_service.web.security import check_settings
+
+    settings = config.load(os.environ | {config.CONFIG_FILE: file})
+    check_settings(settings)
+    click.echo(config.in_words(settings))
+
+
+@main.group()
+def audit() -> None:
+    """Read and purge the audit of hook requests and responses. What it prints is patient data."""
+
+
+_audit_folder = click.option(
+    "--folder", type=click.Path(exists=True, file_okay=False), help="Instead of the setting audit_folder."
+)
+
+
+@audit.command()
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only this day (UTC), such as 2026-11-20.")
+@click.option("--request-id", help="Only the request of this id, as in the X-Request-Id header and the log.")
+@_audit_folder
+@reporting_faults
+def show(day: datetime | None, request_id: str | None, folder: str | None) -> None:
+    """Print records, one JSON object a line, oldest first. Exit code 1 when there are none."""
+    from cds_service.audit.files import records
+
+    found = False
+    for line in records(_audited(folder), day=day.date() if day else None, request_id=request_id):
+        click.echo(line)
+        found = True
+    sys.exit(0 if found else EXIT_FOUND)
+
+
+@audit.command()
+@click.option("--older-than", required=True, metavar="DAYS", help="Age such as 90d.")
+@_audit_folder
+@reporting_faults
+def purge(older_than: str, folder: str | None) -> None:
+    """Remove the files of days longer ago than DAYS."""
+    from cds_service.audit.files import purge as remove
+    from cds_service.audit.files import read_age
+
+    try:
+        age = read_age(older_than)
+    except ValueError as fault:
+        raise click.BadParameter(str(fault), param_hint="--older-than") from None
+    for path in remove(_audited(folder), age, datetime.now(UTC).date()):
+        click.echo(f"removed {path.name}")
+
+
+def _audited(folder: str | None) -> Path:
+    chosen = folder or config.load().audit_folder
+    if not chosen:
+        raise ConfigurationError("there is no audit: audit_folder is not set; name a folder with --folder")
+    return Path(chosen)
 
 
 @main.command()

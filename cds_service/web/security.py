@@ -10,11 +10,12 @@ import orjson
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter
 
+from cds_service.audit.sink import open_sink
 from cds_service.config import Client, Settings
 from cds_service.fhir.connections import new_session
 from cds_service.store.seen_tokens import SeenTokens, open_seen_tokens
 from cds_service.web.desk import reach
-from cds_service.web.security_keys import pinned_or_fetched
+from cds_service.web.security_keys import KeyRing, pinned_or_fetched
 from cds_service.web.security_token import Caller, KeyFor, Refused, bearer_token, verify
 
 # By address, so that nothing below it can be probed, and by route, so that no spelling of an address gets around it.
@@ -59,6 +60,17 @@ def make_gate(settings: Settings, now: Callable[[], datetime]) -> Gate | None:
         return None
     ring = pinned_or_fetched(settings.clients, new_session(reach(settings), ca_file=settings.ca_file))
     return Gate(settings.clients, settings.base_url, ring.key, open_seen_tokens(settings.store_url), now)
+
+
+def check_settings(settings: Settings) -> None:
+    """What a worker would stumble over, for whoever starts one. Raises ConfigurationError."""
+    KeyRing(_unasked).pin(settings.clients)
+    if settings.audit_folder:
+        open_sink(settings.audit_folder, datetime.now)
+
+
+def _unasked(url: str) -> bytes:
+    raise ValueError(url)
 
 
 def register(app: Flask, gate: Gate | None, registry: CollectorRegistry) -> None:

@@ -15,11 +15,32 @@ from cds_service.cli import main
 from tests.hook_requests import a_request, an_order
 from tests.serving import SELECT, SIGN, Serving
 
+PRODUCTION = {
+    "SPINE_CDS_MODE": "production",
+    "SPINE_CDS_PUBLIC_BASE_URL": "https://cds.example",
+    "SPINE_CDS_CLIENTS": '[{"issuer":"https://a.example","jwks_url":"https://a.example/k","fhir_servers":[]}]',
+}
 UUID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def run(*arguments: str, **environ: str) -> Result:
     return CliRunner().invoke(main, arguments, env=environ)
+
+
+def test_the_audit_is_shown_and_purged(tmp_path: Path) -> None:
+    for day in ("2020-01-01", "2020-01-02"):
+        (tmp_path / f"audit-{day}.jsonl").write_text(f'{{"request_id":"{day}"}}\n')
+    setting = {"SPINE_CDS_AUDIT_FOLDER": str(tmp_path), **PRODUCTION}
+
+    assert run("audit", "show", **setting).stdout.count("request_id") == 2
+    assert run("audit", "show", "--day", "2020-01-02", **setting).stdout == '{"request_id":"2020-01-02"}\n'
+    assert run("audit", "show", "--request-id", "2020-01-01", "--folder", str(tmp_path)).exit_code == 0
+    assert run("audit", "show", "--request-id", "none", "--folder", str(tmp_path)).exit_code == 1
+    assert run("audit", "show").exit_code == 4
+    assert run("audit", "purge", "--older-than", "long", "--folder", str(tmp_path)).exit_code == 2
+    purged = run("audit", "purge", "--older-than", "90d", "--folder", str(tmp_path))
+    assert purged.stdout == "removed audit-2020-01-01.jsonl\nremoved audit-2020-01-02.jsonl\n"
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize(("hook", "path"), [("order-sign", SIGN), ("order-select", SELECT)])
