@@ -96,7 +96,7 @@ def respond(asked: HookRequest, service: str, desk: Desk, profile: str | None = 
     watch.lap("cards")
     return Answer(
         body=body,
-        issued=tuple(_issued(outcomes, cards, service, desk.new_uuid(), now, watch)),
+        issued=tuple(_issued(outcomes, cards, service, consultation_id, now, watch)),
         determinations=tuple(outcome.determination.value for outcome in outcomes if isinstance(outcome, Review)),
         orders=tuple(_UNDERSTOOD[type(outcome)] for outcome in outcomes),
         unknown=tuple(_unknown(outcomes, desk.resource_types)),
