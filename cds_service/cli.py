@@ -1,7 +1,7 @@
 """The command line. Parses arguments, calls one function, maps faults to exit codes.
 
-Exit codes: 0 done; 1 lint found something, or explain or audit show found nothing; 2 wrong usage; 3 the request cannot
-be answered; 4 settings or data are wrong.
+Exit codes: 0 done; 1 lint found something, or explain or audit show found nothing, codes are unmapped; 2 wrong usage;
+3 the request cannot be answered; 4 settings or data are wrong.
 """
 
 from __future__ import annotations
@@ -125,6 +125,31 @@ def explain(name: str) -> None:
         click.echo(f"cds-service: no section or criterion is called {name}", err=True)
         sys.exit(EXIT_FOUND)
     click.echo(text)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="SYSTEM|CODE...")
+@reporting_faults
+def codes(names: tuple[str, ...]) -> None:
+    """Explain codes: value sets, facts, studies, and where each was checked. Exit code 1 when one is unmapped.
+
+    SYSTEM is a URI, an OID or a short name ("icd10cm|M54.50"); without it, every system that we know the code in.
+    """
+    from cds_service import terminology
+    from cds_service.guidelines.load import load as load_guidelines
+
+    guidelines = load_guidelines()
+    unmapped = False
+    for name in names:
+        found = terminology.read_name(name, guidelines)
+        unmapped = unmapped or not found
+        if not found:
+            click.echo(f"{name}\n  unmapped: no code system that we read has it")
+        for coding in found:
+            explained = terminology.explain(coding, guidelines)
+            unmapped = unmapped or not explained.known
+            click.echo(terminology.in_words(explained))
+    sys.exit(EXIT_FOUND if unmapped else 0)
 
 
 @main.group("config")
