@@ -64,6 +64,25 @@ def review_order(
 ) -> Review | LeftAlone:
     """The order judged on the facts of the chart, with what the chart could not tell written beside it."""
     others = tuple(other for other in orders if other is not order)
+    considered, read = consider(order, others, consultation, guidelines)
+    if order.shared and not considered.is_spinal():
+        return LeftAlone(order.reference, "the code also serves other organs, and nothing says the spine is meant")
+    found = considered.review()
+    return replace(
+        found,
+        guidelines=tuple(editions(found, guidelines)),
+        edition_note=edition_note(found, guidelines),
+        not_read=resource_types_not_read(found, read.facts, consultation.record),
+        unreadable=tuple(sorted(unreadable_sources(read.facts))),
+        foreign=consultation.record.foreign,
+        beside=(*found.beside, *beside(found, others)),
+    )
+
+
+def consider(
+    order: ImagingOrder, others: tuple[ImagingOrder, ...], consultation: Consultation, guidelines: Guidelines
+) -> tuple[Consideration, Remembering]:
+    """The judgement of one order, ready to begin, and the reader that remembers every fact it will have read."""
     sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
     read = Remembering(sheet.read)
     considered = Consideration(
@@ -77,18 +96,7 @@ def review_order(
         studies=guidelines.studies.studies,
         drafted=frozenset(other.study.id for other in others),
     )
-    if order.shared and not considered.is_spinal():
-        return LeftAlone(order.reference, "the code also serves other organs, and nothing says the spine is meant")
-    found = considered.review()
-    return replace(
-        found,
-        guidelines=tuple(editions(found, guidelines)),
-        edition_note=edition_note(found, guidelines),
-        not_read=resource_types_not_read(found, read.facts, consultation.record),
-        unreadable=tuple(sorted(unreadable_sources(read.facts))),
-        foreign=consultation.record.foreign,
-        beside=(*found.beside, *beside(found, others)),
-    )
+    return considered, read
 
 
 def chart_for(
