@@ -1,0 +1,167 @@
+"""Servers stop, restart workers and lose workers without losing what is in flight, on granian and on gunicorn."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+
+from cds_service.store.database import migrate, open_database
+from tests.durability.feedback_clients import FeedbackClient, item
+from tests.hook_requests import BACK_PAIN, PATIENT, a_request, full_prefetch
+from tests.server_process import ServerProcess, free_port, server_process
+from tests.serving import SIGN
+from tests.stub_fhir import StubFhir, bundle, stub_fhir
+
+pytestmark = pytest.mark.slow
+
+GUNICORN = (
+    sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "cds_service.web.wsgi:app",
+)  # fmt: skip
+Start = Callable[..., AbstractContextManager[ServerProcess]]
+
+
+def start_granian(folder: Path, **environ: str) -> AbstractContextManager[ServerProcess]:
+    return server_process(folder, "serve", environ=environ)
+
+
+def start_gunicorn(folder: Path, **environ: str) -> AbstractContextManager[ServerProcess]:
+    port = free_port()
+    migrate(open_database(f"sqlite:///{folder / 'store.sqlite3'}"))
+    return server_process(folder, environ=environ | {"SPINE_CDS_PORT": str(port)}, command=GUNICORN, port=port)
+
+
+@pytest.fixture(params=[start_granian, start_gunicorn], ids=["granian", "gunicorn"])
+def start(request: pytest.FixtureRequest) -> Start:
+    chosen: Start = request.param
+    return chosen
+
+
+@pytest.fixture
+def slow_fhir() -> Iterator[StubFhir]:
+    """Answers after a second and a half, which is within the deadline."""
+    with stub_fhir() as stub:
+
+        def answer(kind: str, ident: str | None) -> tuple[int, bytes]:
+            time.sleep(1.5)
+            return 200, orjson.dumps(PATIENT if kind == "Patient" else bundle())
+
+        stub.answer = answer
+        yield stub
+
+
+def stored(folder: Path, table: str) -> int:
+    connection = sqlite3.connect(folder / "store.sqlite3")
+    number = connection.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
+    connection.close()
+    return int(number)
+
+
+def test_what_is_in_flight_is_answered_before_the_stop(start: Start, tmp_path: Path, slow_fhir: StubFhir) -> None:
+    asked = a_request(fhirServer=slow_fhir.base_url, prefetch={"patient": full_prefetch(BACK_PAIN)["patient"]})
+    answers: list[tuple[int, bytes]] = []
+    with start(tmp_path) as server:
+        in_flight = threading.Thread(target=lambda: answers.append(server.post(SIGN, asked)))
+        in_flight.start()
+        while not slow_fhir.seen:
+            time.sleep(0.01)
+        assert server.stop() == 0
+        in_flight.join(5)
+
+    assert [status for status, _ in answers] == [200]
+    assert orjson.loads(answers[0][1])["cards"]
+    assert stored(tmp_path, "issued_cards") == 1
+
+
+def test_rows_that_wait_for_a_busy_database_are_written_before_the_end(start: Start, tmp_path: Path) -> None:
+    with start(tmp_path) as server:
+        holder = sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None, check_same_thread=False)
+        holder.execute("begin immediate")
+        for _ in range(3):
+            assert orjson.loads(server.post(SIGN, a_request())[1])["cards"]
+        threading.Timer(1, lambda: holder.execute("rollback")).start()
+        assert server.stop() == 0
+        holder.close()
+
+    assert stored(tmp_path, "issued_cards") == 3
+
+
+def requests_counted(server: ServerProcess) -> float:
+    counts = re.findall(r"^cds_feedback_total\{.*\} (\S+)$", server.get("/metrics").decode(), re.MULTILINE)
+    return sum(map(float, counts))
+
+
+def test_numbers_of_all_workers_are_one_and_outlive_a_worker(start: Start, tmp_path: Path) -> None:
+    with start(tmp_path, SPINE_CDS_WORKERS="2") as server:
+        for number in range(40):  # each on a connection of its own, so that both workers get some
+            server.post(f"{SIGN}/feedback", {"feedback": [item(f"{number:08x}-0000-4000-8000-000000000000")]})
+        assert [requests_counted(server) for _ in range(6)] == [40] * 6
+
+        for _ in range(2):
+            before = server.workers
+            os.kill(before[0], signal.SIGKILL)
+            wait_for(lambda before=before: len(set(server.workers) - set(before)) == 1 and answers(server))
+            time.sleep(1)
+        assert [requests_counted(server) for _ in range(6)] == [40] * 6
+        assert server.stop() == 0
+
+
+def test_workers_are_renewed_under_load_and_nothing_acknowledged_is_lost(start: Start, tmp_path: Path) -> None:
+    with start(tmp_path, SPINE_CDS_WORKERS="2") as server:
+        first = set(server.workers)
+        clients = [FeedbackClient(server.base, number, 2000) for number in range(4)]
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: not first & set(server.workers), 30)
+        assert all([client.finish(30) for client in clients])  # noqa: C419 - each is to finish
+        assert server.stop() == 0
+
+    assert stored(tmp_path, "feedback") == 8000
+    assert {status for client in clients for status in client.statuses} <= {0, 200}
+    broken = sum(client.statuses.get(0, 0) for client in clients)
+    sys.stdout.write(f"\n{broken} connections broken off while workers were renewed\n")
+    assert broken <= 16  # one for each connection and each of two workers; each was sent again
+
+
+def test_gunicorn_recycles_after_so_many_requests_without_breaking_one(tmp_path: Path) -> None:
+    recycling = "--max-requests 100 --max-requests-jitter 20"
+    with start_gunicorn(tmp_path, SPINE_CDS_WORKERS="2", GUNICORN_CMD_ARGS=recycling) as server:
+        first = set(server.workers)
+        for number in range(600):
+            assert server.post(f"{SIGN}/feedback", {"feedback": [item(f"{number:08x}-0000-4000-8000-000000000000")]})
+        assert not first & set(server.workers)
+        assert requests_counted(server) == 600
+
+    assert stored(tmp_path, "feedback") == 600
+
+
+def answers(server: ServerProcess) -> bool:
+    address = urlsplit(server.base)
+    try:
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=5)
+        connection.request("GET", "/healthz")
+        good = connection.getresponse().status == 200
+        connection.close()
+    except OSError:
+        return False
+    return good
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 15) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail("it never came true")
