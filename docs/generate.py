@@ -13,9 +13,11 @@ from pathlib import Path
 import click
 
 from cds_service import cli, config
-from cds_service.core.criterion import Criterion, Population
+from cds_service.core.criterion import Criterion
 from cds_service.core.vocabulary import FactDefinition, FactType, Silence
-from cds_service.guidelines.load import Guidelines, load
+from cds_service.guidelines.load import DATA, Guidelines, load
+from cds_service.guidelines.outline import ages
+from cds_service.guidelines.resolutions import FILE, load_resolutions
 
 FOLDER = Path(__file__).parent / "generated"
 HEAD = "<!-- Written by docs/generate.py; change the source and run `make docs`. -->\n\n"
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
     return {
         "criteria.md": HEAD + "\n".join(criteria_page(guidelines)) + "\n",
         "facts.md": HEAD + "\n".join(facts_page(guidelines)) + "\n",
+        "resolutions.md": HEAD + "\n".join(resolutions_page(guidelines)) + "\n",
         "studies.md": HEAD + "\n".join(studies_page(guidelines)) + "\n",
         "settings.md": HEAD + "\n".join(settings_page()) + "\n",
         "command-line.md": HEAD + "\n".join(commands_page()) + "\n",
@@ -68,24 +71,6 @@ def criterion_row(criterion: Criterion) -> tuple[str, str, str, str]:
     return f"`{criterion.id}`", criterion.says, follows, ages(criterion.population)
 
 
-def ages(population: Population) -> str:
-    """The bounds in words: "18 years and older", "older than 6 months", ..."""
-    parts = []
-    if population.min_months is not None:
-        parts.append(f"{age(population.min_months)} and older")
-    if population.over_months is not None:
-        parts.append(f"older than {age(population.over_months)}")
-    if population.max_months is not None:
-        parts.append(f"through {age(population.max_months)}")
-    if population.under_months is not None:
-        parts.append(f"under {age(population.under_months)}")
-    return ", ".join(parts) or "any age"
-
-
-def age(months: float) -> str:
-    return f"{months / 12:g} years" if months % 12 == 0 and months > 24 else f"{months:g} months"
-
-
 def facts_page(guidelines: Guidelines) -> Iterator[str]:
     yield "# Facts\n"
     yield (
@@ -107,6 +92,15 @@ def fact_row(fact: FactDefinition) -> tuple[str, str, str, str, str]:
     if fact.denied_by_silence:
         silence += "; no for exclusions too"
     return f"`{fact.id}`", kind, fact.means, silence, ", ".join(f"`{argument}`" for argument in fact.arguments)
+
+
+def resolutions_page(guidelines: Guidelines) -> Iterator[str]:
+    yield "# Resolutions\n"
+    yield "Where the documents disagree with each other or with themselves, and how they are read here."
+    yield ""
+    found = load_resolutions(DATA / FILE, guidelines.documents)
+    rows = ((f"`{one.id}`", one.topic, ", ".join(one.documents), one.text) for one in found.values())
+    yield from table(("Id", "Topic", "Documents", "How it is read"), rows)
 
 
 def studies_page(guidelines: Guidelines) -> Iterator[str]:
