@@ -65,7 +65,7 @@ def vertebral_ossification_incomplete(chart: Chart, _argument: str | None) -> Fa
     return Fact.of(True, *age.sources) if oldest <= chart.settings.open_window_months else None
 
 
-@fact("born_preterm", reads=("Condition", "Observation", "Patient"))
+@fact("born_preterm", reads=("Condition", "Observation", "Patient"), needs=("prematurity", "obs-gestational-age"))
 def born_preterm(chart: Chart, _argument: str | None) -> Fact | None:
     """A diagnosis of prematurity, or the gestational age written down at the child's own birth.
 

@@ -13,7 +13,7 @@ from cds_service.facts.episode import fits_order
 from cds_service.facts.evidence import day_of, merged, regions_in, source_of
 from cds_service.facts.medicines import SPINE_REASONS
 from cds_service.facts.problems import code_regions
-from cds_service.facts.registry import fact, open_fact
+from cds_service.facts.registry import SEEN, TREATED, fact, open_fact
 from cds_service.facts.treatment import trial
 from cds_service.fhir.codes import ACT_CODE, CPT, code_values, codings
 from cds_service.fhir.dates import DayRange
@@ -135,7 +135,7 @@ def _diagnoses(chart: Chart, encounter: Resource) -> Iterator[Resource]:
             yield named
 
 
-@fact("in_person_evaluation", reads=("Encounter", "Condition"))
+@fact("in_person_evaluation", reads=("Encounter", "Condition"), needs=(SEEN,))
 def in_person_evaluation(chart: Chart, _argument: str | None) -> Fact | None:
     """Seen face to face for this problem since it began. The visit in which the order is written counts."""
     close: list[tuple[Source, str]] = []
@@ -150,7 +150,7 @@ def in_person_evaluation(chart: Chart, _argument: str | None) -> Fact | None:
     return open_fact(*merged(source for source, _ in close), note=close[0][1]) if close else None
 
 
-@fact("days_since_in_person_evaluation", reads=("Encounter", "Condition"))
+@fact("days_since_in_person_evaluation", reads=("Encounter", "Condition"), needs=(SEEN,))
 def days_since_in_person_evaluation(chart: Chart, _argument: str | None) -> Fact | None:
     """Days from the latest visit face to face for this problem; not from one before it began."""
     for visit in visits(chart):
@@ -165,7 +165,7 @@ def days_since_in_person_evaluation(chart: Chart, _argument: str | None) -> Fact
     return None
 
 
-@fact("evaluation_mode", reads=("Encounter", "Condition"))
+@fact("evaluation_mode", reads=("Encounter", "Condition"), needs=(SEEN,))
 def evaluation_mode(chart: Chart, _argument: str | None) -> Fact | None:
     """How the patient was seen for this problem; face to face once is enough."""
     since = [visit for visit in visits(chart) if visit.this_one or chart.episode.since(visit.day) is not NOT_MET]
@@ -174,7 +174,11 @@ def evaluation_mode(chart: Chart, _argument: str | None) -> Fact | None:
     return Fact.of(best.mode, best.source) if best is not None and best.mode is not None else None
 
 
-@fact("clinical_reevaluation", reads=("Encounter", "Condition", "Communication", "Procedure", "MedicationRequest"))
+@fact(
+    "clinical_reevaluation",
+    reads=("Encounter", "Condition", "Communication", "Procedure", "MedicationRequest"),
+    needs=(TREATED,),
+)
 def clinical_reevaluation(chart: Chart, _argument: str | None) -> Fact | None:
     """A visit of any kind, or a completed message, after a treatment that began before it and has run its course.
 

@@ -11,7 +11,7 @@ from cds_service.core.truth import NOT_MET
 from cds_service.facts.answers import Statement
 from cds_service.facts.evidence import day_of, member_in, merged, regions_in, source_of, within_days
 from cds_service.facts.problems import matches
-from cds_service.facts.registry import fact
+from cds_service.facts.registry import ANSWERED, fact
 from cds_service.fhir.codes import FACT, codes_of, codings
 from cds_service.fhir.dates import DayRange
 from cds_service.fhir.elements import Resource, mappings, text
@@ -37,6 +37,7 @@ _NEUROLOGICAL: Final = (
     "babinski_sign", "hoffmann_sign", "unexplained_hyperreflexia", "new_neuro_deficit", "documented(neurological_exam)",
     "exam_finding(focal_neurologic_deficit)",
 )  # fmt: skip
+_ELECTRODIAGNOSTICS: Final = "proc-electrodiagnostics"
 _LOCALISING: Final = (
     "traumatic-spine-fracture", "pathological-fracture-spine", "spinal-infection", "spinal-neoplasm", "myelopathy",
     "cauda-equina", "foot-drop", "bilateral-leg-weakness", "motor-weakness",
@@ -49,7 +50,7 @@ def _given(chart: Chart, refs: Iterable[str]) -> list[Statement]:
     return [found for found in newest if found.when is not None and chart.episode.since(found.when) is not NOT_MET]
 
 
-@fact("documented", reads=("Observation", "QuestionnaireResponse"))
+@fact("documented", reads=("Observation", "QuestionnaireResponse"), needs=(ANSWERED,))
 def documented(chart: Chart, argument: str | None) -> Fact | None:
     """A part of the examination is on record once its structured results are, whatever they say."""
     wanted = _ALL_OF.get(argument or "", ())
@@ -58,19 +59,19 @@ def documented(chart: Chart, argument: str | None) -> Fact | None:
     return Fact.of(True, *merged(found.source for found in given)) if given and enough else None
 
 
-@fact("months_since_neuro_exam", reads=("Observation", "QuestionnaireResponse"))
+@fact("months_since_neuro_exam", reads=("Observation", "QuestionnaireResponse"), needs=(ANSWERED,))
 def months_since_neuro_exam(chart: Chart, _argument: str | None) -> Fact | None:
     given = [chart.answers[ref][0] for ref in _NEUROLOGICAL if ref in chart.answers]
     return _months(chart, [(found.when, found.source) for found in given])
 
 
-@fact("months_since_electrodiagnostics", reads=("DiagnosticReport", "Procedure"))
+@fact("months_since_electrodiagnostics", reads=("DiagnosticReport", "Procedure"), needs=(_ELECTRODIAGNOSTICS,))
 def months_since_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact | None:
     return _months(chart, [(day_of(chart, done), source_of(done, day_of(chart, done))) for done in _nerve_tests(chart)])
 
 
 def _nerve_tests(chart: Chart) -> list[Resource]:
-    codes = chart.codes("proc-electrodiagnostics")
+    codes = chart.codes(_ELECTRODIAGNOSTICS)
     found = [*chart.coded("DiagnosticReport", codes), *chart.coded("Procedure", codes)]
     return [done for done in found if usable(done) and done.get("status") != "in-progress"]
 
@@ -87,10 +88,10 @@ def _months(chart: Chart, dated: list[tuple[DayRange | None, Source]]) -> Fact |
     return Fact.of(months, source, since=day.last)
 
 
-@fact("concordant_root_finding(electrodiagnostics)", reads=("DiagnosticReport",))
+@fact("concordant_root_finding(electrodiagnostics)", reads=("DiagnosticReport",), needs=(_ELECTRODIAGNOSTICS,))
 def concordant_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact | None:
     """A nerve test whose coded conclusion is a radiculopathy, within the policy window."""
-    for report in chart.coded("DiagnosticReport", chart.codes("proc-electrodiagnostics")):
+    for report in chart.coded("DiagnosticReport", chart.codes(_ELECTRODIAGNOSTICS)):
         day = day_of(chart, report)
         concluded = any(
             member_in(chart.codes(f"radiculopathy-{region}"), report.get("conclusionCode"))
@@ -101,7 +102,7 @@ def concordant_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact |
     return None
 
 
-@fact("progressive_neuro_deficit", reads=("Observation",))
+@fact("progressive_neuro_deficit", reads=("Observation",), needs=(ANSWERED,))
 def progressive_neuro_deficit(chart: Chart, _argument: str | None) -> Fact | None:
     """The newest grade of a muscle is lower than an earlier one, the newest in this episode and not long ago."""
     grades: dict[object, list[tuple[DayRange, int, Source]]] = {}
@@ -130,7 +131,7 @@ def _muscle(observation: Resource) -> object | None:
     return coded or next((text(found.get("text")) for found in mappings(site)), None)
 
 
-@fact("relevant_level", reads=("Condition",))
+@fact("relevant_level", reads=("Condition",), needs=_LOCALISING)
 def relevant_level(chart: Chart, argument: str | None) -> Fact | None:
     """The level at which a current red flag condition lies, by its code or body site. Never denied by another level."""
     if argument is None:

@@ -17,6 +17,7 @@ from cds_service.guidelines.codebook import Codebook
 # Elements beside the code of a resource that readers look for codes in.
 _ALSO_CODED: Final[dict[str, tuple[str, ...]]] = {
     "Appointment": ("reasonCode",),
+    "Device": ("safety",),
     "DiagnosticReport": ("conclusionCode",),
     "Encounter": ("reasonCode",),
     "Observation": ("valueCodeableConcept",),

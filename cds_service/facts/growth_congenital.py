@@ -80,7 +80,7 @@ _TYPES: Final = (
 )
 
 
-@fact("scoliosis_type", reads=("Condition",))
+@fact("scoliosis_type", reads=("Condition",), needs=("scoliosis-any", *(name for _, name in _TYPES)))
 def scoliosis_type(chart: Chart, _argument: str | None) -> Fact | None:
     """The class of a coded curve. A neuromuscular disease beside an unclassified curve makes it neuromuscular."""
     for kind, name in _TYPES:

@@ -11,7 +11,7 @@ from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN
 from cds_service.facts.evidence import day_of, member_in, merged, regions_in, source_of
 from cds_service.facts.problems import matches
-from cds_service.facts.registry import fact, open_fact, unreadable
+from cds_service.facts.registry import DRAFTED, FLAGGED, IMAGED, fact, open_fact, unreadable
 from cds_service.fhir.codes import DICOM, FACT_VALUE, codings
 from cds_service.fhir.dates import DayRange
 from cds_service.fhir.elements import Resource, identity, mappings, reference
@@ -50,9 +50,14 @@ def examinations(chart: Chart, kinds: frozenset[str], region: str | None = None)
     """Examinations of these kinds, and of this region when one is given, the newest first; undated ones last."""
     return [
         done
-        for done in chart.once(_examinations)
+        for done in examinations_on_record(chart)
         if done.kind in kinds and (region is None or matches(region, done.regions))
     ]
+
+
+def examinations_on_record(chart: Chart) -> list[Examination]:
+    """Every examination up to the review date, the newest first; undated ones last."""
+    return chart.once(_examinations)
 
 
 def _examinations(chart: Chart) -> list[Examination]:
@@ -138,7 +143,7 @@ def _picture_kind(study: Resource) -> str | None:
 # -- plain x-ray ----------------------------------------------------------------------------------------------------
 
 
-@fact("plain_xray_available", reads=_READS)
+@fact("plain_xray_available", reads=_READS, needs=(IMAGED,))
 def plain_xray_available(chart: Chart, argument: str | None) -> Fact | None:
     """A reported x-ray of the region, taken since the symptoms began; the first day counts.
 
@@ -161,7 +166,7 @@ def plain_xray_available(chart: Chart, argument: str | None) -> Fact | None:
     return open_fact(*merged(source for source, _ in close), note=close[0][1]) if close else None
 
 
-@fact("xray_result", reads=_READS)
+@fact("xray_result", reads=_READS, needs=(IMAGED,))
 def xray_result(chart: Chart, argument: str | None) -> Fact | None:
     """The coded conclusion of the latest x-ray of the region in this episode. Words are shown, never read."""
     films = [film for film in examinations(chart, frozenset({"XR"}), argument) if film.report is not None]
@@ -212,18 +217,18 @@ def latest_advanced(chart: Chart, region: str | None) -> Examination | None:
     return next(iter(examinations(chart, ADVANCED, region)), None)
 
 
-@fact("prior_advanced_imaging", reads=(*_READS, "Procedure", "ServiceRequest"))
+@fact("prior_advanced_imaging", reads=(*_READS, "Procedure", "ServiceRequest"), needs=(IMAGED,))
 def prior_advanced_imaging(chart: Chart, argument: str | None) -> Fact | None:
     done = examinations(chart, ADVANCED, argument)
     return Fact.of(True, *merged(study.source for study in done)) if done else None
 
 
-@fact("months_since_prior_imaging", reads=(*_READS, "Procedure", "ServiceRequest"))
+@fact("months_since_prior_imaging", reads=(*_READS, "Procedure", "ServiceRequest"), needs=(IMAGED,))
 def months_since_prior_imaging(chart: Chart, argument: str | None) -> Fact | None:
     return _since(chart, latest_advanced(chart, argument), "months")
 
 
-@fact("diagnostic_mri_available", reads=_READS)
+@fact("diagnostic_mri_available", reads=_READS, needs=(IMAGED,))
 def diagnostic_mri_available(chart: Chart, argument: str | None) -> Fact | None:
     """A reported MRI of the region in this episode."""
     for study in examinations(chart, frozenset({"MR"}), argument):
@@ -232,12 +237,12 @@ def diagnostic_mri_available(chart: Chart, argument: str | None) -> Fact | None:
     return None
 
 
-@fact("mri_nondiagnostic", reads=_READS)
+@fact("mri_nondiagnostic", reads=_READS, needs=(IMAGED,))
 def mri_nondiagnostic(chart: Chart, argument: str | None) -> Fact | None:
     return _nondiagnostic(chart, "MR", argument, "mri_nondiagnostic")
 
 
-@fact("ct_nondiagnostic", reads=_READS)
+@fact("ct_nondiagnostic", reads=_READS, needs=(IMAGED,))
 def ct_nondiagnostic(chart: Chart, argument: str | None) -> Fact | None:
     return _nondiagnostic(chart, "CT", argument, "ct_nondiagnostic")
 
@@ -255,7 +260,7 @@ def _nondiagnostic(chart: Chart, kind: str, region: str | None, name: str) -> Fa
     return None
 
 
-@fact("xray_or_ct_suspicious_for_infection", reads=_READS)
+@fact("xray_or_ct_suspicious_for_infection", reads=_READS, needs=(IMAGED,))
 def xray_or_ct_suspicious_for_infection(chart: Chart, _argument: str | None) -> Fact | None:
     """A coded conclusion of spinal infection on an x-ray or CT of this episode."""
     codes = chart.codes("spinal-infection")
@@ -266,7 +271,7 @@ def xray_or_ct_suspicious_for_infection(chart: Chart, _argument: str | None) -> 
     return None
 
 
-@fact("new_compression_fracture_on_xray", reads=_READS)
+@fact("new_compression_fracture_on_xray", reads=_READS, needs=(IMAGED,))
 def new_compression_fracture_on_xray(chart: Chart, _argument: str | None) -> Fact | None:
     """A coded vertebral fracture in the conclusion of an x-ray of this episode. A diagnosis alone is no x-ray."""
     codes = chart.codes("vertebral-compression-fracture")
@@ -276,7 +281,7 @@ def new_compression_fracture_on_xray(chart: Chart, _argument: str | None) -> Fac
     return None
 
 
-@fact("spect_result", reads=_READS)
+@fact("spect_result", reads=_READS, needs=(IMAGED,))
 def spect_result(chart: Chart, _argument: str | None) -> Fact | None:
     """The coded result of the latest SPECT of the lumbar spine."""
     done = [
@@ -287,7 +292,7 @@ def spect_result(chart: Chart, _argument: str | None) -> Fact | None:
     return _result(chart, done, "spect_result")
 
 
-@fact("spinal_ultrasound_result", reads=("DiagnosticReport",))
+@fact("spinal_ultrasound_result", reads=("DiagnosticReport",), needs=(IMAGED,))
 def spinal_ultrasound_result(chart: Chart, _argument: str | None) -> Fact | None:
     """The coded result of the latest ultrasound of the spinal canal."""
     return _result(chart, _spinal_ultrasounds(chart), "spinal_ultrasound_result")
@@ -303,7 +308,7 @@ def _result(chart: Chart, done: list[Examination], name: str) -> Fact | None:
     return None
 
 
-@fact("weeks_since_spinal_ultrasound", reads=("DiagnosticReport",))
+@fact("weeks_since_spinal_ultrasound", reads=("DiagnosticReport",), needs=(IMAGED,))
 def weeks_since_spinal_ultrasound(chart: Chart, _argument: str | None) -> Fact | None:
     return _since(chart, next(iter(_spinal_ultrasounds(chart)), None), "weeks")
 
@@ -321,7 +326,7 @@ def _spinal_ultrasounds(chart: Chart) -> list[Examination]:
     ]
 
 
-@fact("months_since_renal_ultrasound", reads=("DiagnosticReport", "Procedure"))
+@fact("months_since_renal_ultrasound", reads=("DiagnosticReport", "Procedure"), needs=("renal-ultrasound",))
 def months_since_renal_ultrasound(chart: Chart, _argument: str | None) -> Fact | None:
     codes = chart.codes("renal-ultrasound")
     done = [
@@ -350,7 +355,7 @@ def _since(chart: Chart, study: Examination | None, unit: str) -> Fact | None:
     return Fact.of(value, study.source, since=study.day.last)
 
 
-@fact("order_flag(si_joint_imaging_together)", reads=_READS)
+@fact("order_flag(si_joint_imaging_together)", reads=_READS, needs=(FLAGGED, DRAFTED, IMAGED))
 def si_joint_imaging_together(chart: Chart, _argument: str | None) -> Fact | None:
     """Sacroiliac joints: drafted beside the spine study, flagged on the order, or imaged since the symptoms began."""
     if "si_joint_imaging_together" in chart.order.flags:

@@ -26,6 +26,7 @@ declare(
     apart=("fever", "infection_labs_abnormal"),
 )
 
+_TEMPERATURE: Final = "vital-body-temperature"
 # Each laboratory test with the unit in which a value and its reference range are compared.
 _LABS: Final[dict[str, str]] = {"lab-esr": "mm/h", "lab-crp": "mg/L", "lab-wbc": "10*3/uL"}
 _HIGH: Final = frozenset({"h", "hh", "hu", "a", "aa", ">"})
@@ -42,12 +43,12 @@ def _recent(chart: Chart, value_set: str) -> Iterator[tuple[Resource, DayRange |
             yield observation, day, source_of(observation, day)
 
 
-@fact("body_temperature_f", reads=("Observation",))
+@fact("body_temperature_f", reads=("Observation",), needs=(_TEMPERATURE,))
 def body_temperature_f(chart: Chart, _argument: str | None) -> Fact | None:
     """The highest temperature of the episode in degrees Fahrenheit, unrounded."""
     highest: tuple[float, Source] | None = None
     unclear: list[Source] = []
-    for observation, _, source in _recent(chart, "vital-body-temperature"):
+    for observation, _, source in _recent(chart, _TEMPERATURE):
         value = value_in(observation, "degF")
         if value is None:
             if not observation.get("dataAbsentReason"):
@@ -61,7 +62,7 @@ def body_temperature_f(chart: Chart, _argument: str | None) -> Fact | None:
     return unreadable(*merged(unclear), note="the temperature has no unit that can be read") if unclear else None
 
 
-@fact("fever", reads=("Condition", "Encounter", "Observation"))
+@fact("fever", reads=("Condition", "Encounter", "Observation"), needs=(_TEMPERATURE,))
 def fever(chart: Chart, _argument: str | None) -> Fact | None:
     """A temperature at or above the fever limit in the episode, or a current diagnosis of fever."""
     temperature = body_temperature_f(chart, None)
@@ -74,7 +75,7 @@ def fever(chart: Chart, _argument: str | None) -> Fact | None:
     return temperature if temperature is not None and not temperature.known else coded
 
 
-@fact("infection_labs_abnormal", reads=("Condition", "Observation"))
+@fact("infection_labs_abnormal", reads=("Condition", "Observation"), needs=(*_LABS, "lab-blood-culture"))
 def infection_labs_abnormal(chart: Chart, _argument: str | None) -> Fact | None:
     """Any raised ESR, CRP or white count, or positive blood culture, of the episode.
 
@@ -141,7 +142,7 @@ def _is_positive(observation: Resource) -> bool | None:
     return _NO_GROWTH.isdisjoint(values)
 
 
-@fact("glasgow_coma_scale", reads=("Observation",))
+@fact("glasgow_coma_scale", reads=("Observation",), needs=("obs-gcs",))
 def glasgow_coma_scale(chart: Chart, _argument: str | None) -> Fact | None:
     """The lowest total of the event: a child that was drowsy and has woken up was drowsy all the same."""
     readings: list[tuple[float, Source, DayRange | None]] = []
@@ -161,7 +162,7 @@ def glasgow_coma_scale(chart: Chart, _argument: str | None) -> Fact | None:
     return Fact.of(value, source, note=note)
 
 
-@fact("exam_finding(no_eye_opening)", reads=("Observation",))
+@fact("exam_finding(no_eye_opening)", reads=("Observation",), needs=("obs-gcs",))
 def no_eye_opening(chart: Chart, _argument: str | None) -> Fact | None:
     """Eye score 1 in the event; any other score says that the eyes opened."""
     found = Found()
@@ -182,7 +183,7 @@ def _elements(observation: Resource, loinc: str) -> Iterator[Resource]:
             yield component
 
 
-@fact("radicular_pain_vas", reads=("Observation",))
+@fact("radicular_pain_vas", reads=("Observation",), needs=("obs-pain-severity",))
 def radicular_pain_vas(chart: Chart, _argument: str | None) -> Fact | None:
     """The latest pain score that is tied to a radiculopathy. A score that does not say where the pain is, is shown."""
     readings: list[tuple[DayRange | None, float | Range | None, Source]] = []
@@ -219,7 +220,7 @@ def _radicular(chart: Chart, key: tuple[str, str]) -> bool:
     return any(key in chart.codes(f"radiculopathy-{region}") for region in ("cervical", "thoracic", "lumbar", "any"))
 
 
-@fact("condition(low_bone_mineral_density)", reads=("Condition", "Observation"))
+@fact("condition(low_bone_mineral_density)", reads=("Condition", "Observation"), needs=("obs-bone-density-tscore",))
 def low_bone_mineral_density(chart: Chart, _argument: str | None) -> Fact | None:
     """Osteoporosis or osteopenia on record, or a T-score at or below the policy limit in the latest measurement."""
     coded = look(chart, "condition", "low_bone_mineral_density").fact()

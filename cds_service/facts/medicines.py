@@ -133,7 +133,7 @@ def length_days(medicine: Medicine, until: date) -> int | None:
     return (min(end, until) - medicine.start.last).days if end else None
 
 
-@fact("long_term_glucocorticoids", reads=("Condition", *TYPES))
+@fact("long_term_glucocorticoids", reads=("Condition", *TYPES), needs=("med-corticosteroid-systemic",))
 def long_term_glucocorticoids(chart: Chart, _argument: str | None) -> Fact | None:
     """The status code, or a systemic course of at least the policy length, running or recently ended.
 
@@ -152,7 +152,7 @@ def long_term_glucocorticoids(chart: Chart, _argument: str | None) -> Fact | Non
     return Fact.of(True, *merged(long_ones)) if long_ones else coded
 
 
-@fact("immunosuppressant_therapy", reads=("Condition", *TYPES))
+@fact("immunosuppressant_therapy", reads=("Condition", *TYPES), needs=("med-immunosuppressant",))
 def immunosuppressant_therapy(chart: Chart, _argument: str | None) -> Fact | None:
     """An immunosuppressant now, or one that ended within the policy window."""
     coded = look(chart, "immunosuppressant_therapy").fact()
@@ -171,7 +171,7 @@ def _running(chart: Chart, value_sets: tuple[str, ...], days_after: int) -> list
     return found
 
 
-@fact("organ_transplant_on_antirejection", reads=("Condition", "Procedure", *TYPES))
+@fact("organ_transplant_on_antirejection", reads=("Condition", "Procedure", *TYPES), needs=("med-antirejection",))
 def organ_transplant_on_antirejection(chart: Chart, _argument: str | None) -> Fact | None:
     """A solid organ transplant and anti-rejection medicine now: one of the two is not enough."""
     codes = chart.codes("organ-transplant")

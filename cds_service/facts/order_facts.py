@@ -8,7 +8,7 @@ from cds_service.core.fact import Fact
 from cds_service.core.order import ImagingOrder
 from cds_service.facts.chart import Chart
 from cds_service.facts.evidence import merged
-from cds_service.facts.registry import ANSWERS, fact
+from cds_service.facts.registry import ANSWERS, DRAFTED, FLAGGED, fact
 from cds_service.fhir.codes import ICD10CM
 
 _CT: Final = frozenset({"CT", "CT-myelography"})
@@ -88,7 +88,7 @@ def intraoperative_use(chart: Chart, _argument: str | None) -> Fact | None:
     return Fact.of(True, chart.order_source) if said else None
 
 
-@fact("order_flag", reads=ANSWERS)
+@fact("order_flag", reads=ANSWERS, needs=(FLAGGED, DRAFTED))
 def order_flag(chart: Chart, argument: str | None) -> Fact | None:
     """An attribute that the code, the order detail or the other drafts show. What nothing shows is not denied."""
     order = chart.order
@@ -118,7 +118,7 @@ def spread(regions: tuple[str, ...]) -> frozenset[str]:
     return frozenset(regions) | _SPINAL if "entire_spine" in regions else frozenset(regions)
 
 
-@fact("imaging_question", reads=ANSWERS)
+@fact("imaging_question", reads=ANSWERS, needs={name for names in _QUESTIONS.values() for name in names})
 def imaging_question(chart: Chart, argument: str | None) -> Fact | None:
     """The declared reason of the order, never the problem list: every reason must be of the question's kind."""
     sets = [chart.codes(name) for name in _QUESTIONS.get(argument or "", ())]

@@ -96,7 +96,7 @@ def _fact_of(found: list[Plan]) -> Fact | None:
 # -- injections -----------------------------------------------------------------------------------------------------
 
 
-@fact("planned_injection_type", reads=_READS)
+@fact("planned_injection_type", reads=_READS, needs=INJECTIONS)
 def planned_injection_type(chart: Chart, _argument: str | None) -> Fact | None:
     """Every kind of spinal injection that is planned; both kinds where one code stands for either."""
     found = [plan for plan in plans(chart, *INJECTIONS) if plan.member.means]
@@ -104,7 +104,7 @@ def planned_injection_type(chart: Chart, _argument: str | None) -> Fact | None:
     return _codes(list(dict.fromkeys(kinds)), found)
 
 
-@fact("planned_injection_region", reads=_READS)
+@fact("planned_injection_region", reads=_READS, needs=INJECTIONS)
 def planned_injection_region(chart: Chart, _argument: str | None) -> Fact | None:
     """The region by the code or the body site, narrowed to the region ordered where the code spans two."""
     found = [plan for plan in plans(chart, *INJECTIONS) if plan.member.means and plan.regions]
@@ -127,7 +127,7 @@ def _codes(codes: list[str], found: list[Plan]) -> Fact | None:
 def _register(argument: str, *value_sets: str, urgent: bool = False, or_done: bool = False) -> None:
     """Registers planned(...) of one kind. `or_done`: the guideline says "planned or done"."""
 
-    @fact(f"planned({argument})", reads=(*_READS, "Procedure") if or_done else _READS)
+    @fact(f"planned({argument})", reads=(*_READS, "Procedure") if or_done else _READS, needs=value_sets)
     def read(chart: Chart, _argument: str | None) -> Fact | None:
         found = [plan for plan in plans(chart, *value_sets) if plan.urgent or not urgent]
         if found or not or_done:
@@ -148,13 +148,13 @@ _register("urgent_spine_surgery", *SURGERY, urgent=True)
 _register("urgent_spine_referral", "referral-spine-specialist", urgent=True)
 
 
-@fact("surgical_planning_documented", reads=_READS)
+@fact("surgical_planning_documented", reads=_READS, needs=SURGERY)
 def surgical_planning_documented(chart: Chart, _argument: str | None) -> Fact | None:
     """An operation on the spine is ordered or booked."""
     return _fact_of(plans(chart, *SURGERY))
 
 
-@fact("anterior_surgery_type", reads=(*_READS, "Procedure"))
+@fact("anterior_surgery_type", reads=(*_READS, "Procedure"), needs=("proc-spine-fusion-anterior",))
 def anterior_surgery_type(chart: Chart, _argument: str | None) -> Fact | None:
     """Revision when an anterior operation is planned and an earlier one is on record."""
     found = plans(chart, "proc-spine-fusion-anterior")
@@ -165,7 +165,7 @@ def anterior_surgery_type(chart: Chart, _argument: str | None) -> Fact | None:
     return Fact.of("revision" if earlier else "initial", *sources)
 
 
-@fact("operating_surgeon_request", reads=_READS)
+@fact("operating_surgeon_request", reads=_READS, needs=SURGERY)
 def operating_surgeon_request(chart: Chart, _argument: str | None) -> Fact | None:
     """Whoever asks for this study also asks for, or performs, a planned operation on the spine."""
     asks = reference(chart.order.resource.get("requester"))

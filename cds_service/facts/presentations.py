@@ -10,7 +10,7 @@ from cds_service.facts.evidence import day_of, member_of, regions_in, source_of
 from cds_service.facts.imaging_done import latest_advanced
 from cds_service.facts.problems import Found, Problem, declare, is_new, look
 from cds_service.facts.registry import fact
-from cds_service.facts.surgery_devices import surgeries
+from cds_service.facts.surgery_devices import SURGERY, surgeries
 from cds_service.fhir.codes import codings
 from cds_service.fhir.status import Verification, current, usable, verification
 
@@ -87,7 +87,7 @@ declare(
 )  # fmt: skip
 
 
-@fact("new_back_or_abdominal_pain", reads=("Condition",))
+@fact("new_back_or_abdominal_pain", reads=("Condition",), needs=(*PAIN, "abdominal-pain"))
 def new_back_or_abdominal_pain(chart: Chart, _argument: str | None) -> Fact | None:
     """Pain with onset in the episode. As the reason of the order it counts unless the chart shows it to be old."""
     found = look(chart, "new_back_or_abdominal_pain")
@@ -104,7 +104,7 @@ def new_back_or_abdominal_pain(chart: Chart, _argument: str | None) -> Fact | No
     return Fact.of(True, chart.order_source) if named and not old else found.fact()
 
 
-@fact("symptoms_at_operated_level", reads=("Condition", "Procedure"))
+@fact("symptoms_at_operated_level", reads=("Condition", "Procedure"), needs=SURGERY)
 def symptoms_at_operated_level(chart: Chart, _argument: str | None) -> Fact | None:
     """A current pain of the operated region that began after the operation."""
     found = Found()
@@ -122,7 +122,11 @@ def symptoms_at_operated_level(chart: Chart, _argument: str | None) -> Fact | No
     return found.fact()
 
 
-@fact("clinical_change_since_prior_imaging", reads=("Condition", "DiagnosticReport", "ImagingStudy"))
+# What calls for a new study although an old one exists.
+_CHANGES: Final = ("foot-drop", "bilateral-leg-weakness", "cauda-equina", "myelopathy", "traumatic-spine-fracture")
+
+
+@fact("clinical_change_since_prior_imaging", reads=("Condition", "DiagnosticReport", "ImagingStudy"), needs=_CHANGES)
 def clinical_change_since_prior_imaging(chart: Chart, _argument: str | None) -> Fact | None:
     """A neurological problem or an injury of the region ordered that began after the latest advanced study."""
     found = Found()
@@ -130,7 +134,7 @@ def clinical_change_since_prior_imaging(chart: Chart, _argument: str | None) -> 
         study = latest_advanced(chart, region)
         if study is None or study.day is None:
             continue
-        for name in ("foot-drop", "bilateral-leg-weakness", "cauda-equina", "myelopathy", "traumatic-spine-fracture"):
+        for name in _CHANGES:
             codes = chart.codes(name)
             for condition in chart.coded("Condition", codes):
                 day = day_of(chart, condition)

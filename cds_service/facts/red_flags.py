@@ -74,7 +74,7 @@ _RIGHT: Final = ("M5431", "M5441")
 _LEFT: Final = ("M5432", "M5442")
 
 
-@fact("acute_bilateral_sciatica", reads=("Condition",))
+@fact("acute_bilateral_sciatica", reads=("Condition",), needs=("bilateral-sciatica",))
 def acute_bilateral_sciatica(chart: Chart, _argument: str | None) -> Fact | None:
     """A right and a left sciatica, both current and both new. An unspecified side is no second side."""
     sides: dict[str, list[Any]] = {"right": [], "left": []}
@@ -93,7 +93,7 @@ def acute_bilateral_sciatica(chart: Chart, _argument: str | None) -> Fact | None
     return Fact.of(True, *sides["right"][:1], *sides["left"][:1]) if both else None
 
 
-@fact("condition(leukemia_only)", reads=("Condition",))
+@fact("condition(leukemia_only)", reads=("Condition",), needs=("malignancy-active",))
 def leukemia_only(chart: Chart, _argument: str | None) -> Fact | None:
     """Leukemia on record, and no other cancer."""
     leukemia, cancer = chart.codes("leukemia"), chart.codes("malignancy-active")
@@ -105,7 +105,11 @@ def leukemia_only(chart: Chart, _argument: str | None) -> Fact | None:
     return Fact.of(True, *found.for_it) if found.for_it and not found.against else None
 
 
-@fact("predisposed_to_insufficiency_fracture", reads=("Condition", *TYPES))
+@fact(
+    "predisposed_to_insufficiency_fracture",
+    reads=("Condition", *TYPES),
+    needs=("med-corticosteroid-systemic", "long-term-steroid-dx"),
+)
 def predisposed_to_insufficiency_fracture(chart: Chart, _argument: str | None) -> Fact | None:
     """Weak bone, an earlier low-energy fracture, or long-term systemic steroids."""
     coded = look(chart, "predisposed_to_insufficiency_fracture").fact()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Source, Why
@@ -24,28 +25,51 @@ _OPTIONAL: Final = frozenset({"Appointment", "CarePlan", "Communication", "Devic
 _NOT_OFFERED: Final = frozenset({"http 400", "http 404", "http 405", "http 501"})
 
 
+# A number that follows from another one: (the other fact, how many times it).
+FOLLOWS: Final[dict[str, tuple[str, float]]] = {
+    "age_months": ("age_years", 12.0),
+    "conservative_treatment_days": ("conservative_treatment_weeks", 7.0),
+}
+
+# Signals beside the ids of value sets: what must be there for some readers to find anything.
+ANSWERED: Final = "structured answers"
+DRAFTED: Final = "other draft orders"
+FLAGGED: Final = "details of the order"
+IMAGED: Final = "imaging examinations"
+SEEN: Final = "visits for this problem"
+TREATED: Final = "treatment of the spine"
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
+    """`needs` are signals, one of which must be there for the reader to find anything; None: it is always asked."""
+
     extract: Extractor
     reads: tuple[str, ...]
+    needs: frozenset[str] | None = None
 
 
 # By fact id, or by id and argument where one argument has a reader of its own: "condition(leukemia_only)".
 REGISTRY: Final[dict[str, Reader]] = {}
 
 
-def fact(ref: str, *, reads: Iterable[str]) -> Callable[[Extractor], Extractor]:
-    """Registers the decorated function as the reader of a fact. `reads` are the resource types it looks at."""
+def fact(ref: str, *, reads: Iterable[str], needs: Iterable[str] | None = None) -> Callable[[Extractor], Extractor]:
+    """Registers the decorated function as the reader of a fact.
+
+    `reads` are the resource types it looks at; `needs` the value sets and other signals without any of which it finds
+    nothing, so that it need not be asked (rows of the table of problems count by themselves).
+    """
 
     def register(extract: Extractor) -> Extractor:
         if ref in REGISTRY:
             raise ValueError(f"two readers for {ref}")
-        REGISTRY[ref] = Reader(extract, tuple(reads))
+        REGISTRY[ref] = Reader(extract, tuple(reads), None if needs is None else frozenset(needs))
         return extract
 
     return register
 
 
+@cache  # asked for every fact of every request, after the last reader is registered
 def reads_of(fact_id: str) -> tuple[str, ...]:
     """The resource types in which a fact may stand, those of answers and of all its arguments included."""
     readers = [reader for ref, reader in REGISTRY.items() if ref.partition("(")[0] == fact_id]

@@ -28,7 +28,8 @@ from cds_service.facts import (
 from cds_service.facts.answers import answer
 from cds_service.facts.chart import Chart
 from cds_service.facts.evidence import merged
-from cds_service.facts.registry import infer
+from cds_service.facts.quiet import quiet
+from cds_service.facts.registry import FOLLOWS, infer
 from cds_service.fhir.dates import read_date
 
 # Importing an area registers its readers.
@@ -64,11 +65,6 @@ RED_FLAGS: Final = frozenset({
     "red_flag_cauda_equina", "red_flag_infection", "red_flag_fracture", "red_flag_cancer",
     "implanted_device_not_mr_conditional", "implanted_ferromagnetic_material",
 })  # fmt: skip
-# A number that follows from another one: (the other fact, how many times it).
-_FOLLOWS: Final[dict[str, tuple[str, float]]] = {
-    "age_months": ("age_years", 12.0),
-    "conservative_treatment_days": ("conservative_treatment_weeks", 7.0),
-}
 # Facts that a birth date settles better than any answer.
 _CHART_FIRST: Final = frozenset({"age_years", "age_months"})
 
@@ -76,18 +72,18 @@ _CHART_FIRST: Final = frozenset({"age_years", "age_months"})
 class FactSheet:
     """Facts of one order by reference, such as "plain_xray_available(lumbar)"."""
 
-    __slots__ = ("_facts", "chart", "vocabulary")
+    __slots__ = ("chart", "facts", "vocabulary")
 
     def __init__(self, chart: Chart, vocabulary: Vocabulary) -> None:
         self.chart = chart
         self.vocabulary = vocabulary
-        self._facts: dict[str, Fact] = {}
+        self.facts: dict[str, Fact] = quiet(vocabulary).facts_of(chart)  # what is known so far
 
     def read(self, ref: str) -> Fact:
         """The fact. Never raises for what a chart holds; an id the vocabulary lacks is a KeyError, a program fault."""
-        known = self._facts.get(ref)
+        known = self.facts.get(ref)
         if known is None:
-            known = self._facts[ref] = self._read(ref)
+            known = self.facts[ref] = self._read(ref)
         return known
 
     def _read(self, ref: str) -> Fact:
@@ -121,9 +117,9 @@ class FactSheet:
         return stated
 
     def _follow(self, name: str) -> Fact | None:
-        if name not in _FOLLOWS:
+        if name not in FOLLOWS:
             return None
-        other, times = _FOLLOWS[name]
+        other, times = FOLLOWS[name]
         fact = self.read(other)
         if not fact.known:
             return None

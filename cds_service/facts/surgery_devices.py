@@ -74,7 +74,7 @@ def surgeries(chart: Chart) -> list[Operation]:
     return performed(chart, *SURGERY)
 
 
-@fact("spine_surgery_history", reads=("Procedure", "Condition"))
+@fact("spine_surgery_history", reads=("Procedure", "Condition"), needs=SURGERY)
 def spine_surgery_history(chart: Chart, _argument: str | None) -> Fact | None:
     """An operation on record, or a diagnosis that presupposes one. Arthrodesis status says too little."""
     done = surgeries(chart)
@@ -83,7 +83,7 @@ def spine_surgery_history(chart: Chart, _argument: str | None) -> Fact | None:
     return look(chart, "spine_surgery_history").fact()
 
 
-@fact("spinal_fusion_history", reads=("Procedure",))
+@fact("spinal_fusion_history", reads=("Procedure",), needs=("proc-spine-fusion",))
 def spinal_fusion_history(chart: Chart, _argument: str | None) -> Fact | None:
     return _done(performed(chart, "proc-spine-fusion"))
 
@@ -92,7 +92,7 @@ def _done(operations: list[Operation]) -> Fact | None:
     return Fact.of(True, *merged(done.source for done in operations)) if operations else None
 
 
-@fact("months_since_spine_surgery", reads=("Procedure",))
+@fact("months_since_spine_surgery", reads=("Procedure",), needs=SURGERY)
 def months_since_spine_surgery(chart: Chart, _argument: str | None) -> Fact | None:
     """Months since the latest operation on the region ordered, or on one whose region nobody wrote down."""
     done = [
@@ -115,7 +115,7 @@ def _months_since(chart: Chart, done: list[Operation]) -> Fact | None:
     )
 
 
-@fact("scoliosis_surgery_timepoint", reads=("Procedure",))
+@fact("scoliosis_surgery_timepoint", reads=("Procedure",), needs=SURGERY)
 def scoliosis_surgery_timepoint(chart: Chart, _argument: str | None) -> Fact | None:
     """Years since the latest correction of a deformity."""
     done = [
@@ -133,14 +133,14 @@ def _osteotomies(chart: Chart) -> tuple[Member, ...]:
     return chart.codes("proc-spine-osteotomy-deformity").members
 
 
-@fact("recent_spinal_intervention", reads=("Procedure",))
+@fact("recent_spinal_intervention", reads=("Procedure",), needs=INTERVENTIONS)
 def recent_spinal_intervention(chart: Chart, _argument: str | None) -> Fact | None:
     """Surgery, injection or stimulator placement within the policy window."""
     days = chart.settings.recent_intervention_days
     return _done([done for done in performed(chart, *INTERVENTIONS) if within_days(chart, done.day, days)])
 
 
-@fact("hours_since_vertebral_augmentation", reads=("Procedure",))
+@fact("hours_since_vertebral_augmentation", reads=("Procedure",), needs=("proc-vertebral-augmentation",))
 def hours_since_vertebral_augmentation(chart: Chart, _argument: str | None) -> Fact | None:
     """Hours from the end of the procedure to the order. Without both times, the range that the days allow."""
     for done in performed(chart, "proc-vertebral-augmentation")[:1]:
@@ -168,7 +168,7 @@ def _hours(day: DayRange, until: date) -> Range:
 def _history(argument: str, value_set: str, means: str | None) -> None:
     """Registers procedure_history of one kind: a procedure of the set, of one meaning when given."""
 
-    @fact(f"procedure_history({argument})", reads=("Procedure",))
+    @fact(f"procedure_history({argument})", reads=("Procedure",), needs=(value_set,))
     def read(chart: Chart, _argument: str | None) -> Fact | None:
         return _done([done for done in performed(chart, value_set) if means is None or done.member.means == means])
 
@@ -178,14 +178,18 @@ _history("open_defect_repaired", "proc-dysraphism-cord-surgery", "open_defect")
 _history("syrinx_surgery", "proc-dysraphism-cord-surgery", "syrinx")
 
 
-@fact("procedure_history(fixation_hardware)", reads=("Procedure",))
+@fact("procedure_history(fixation_hardware)", reads=("Procedure",), needs=("proc-spine-instrumentation",))
 def fixation_hardware(chart: Chart, _argument: str | None) -> Fact | None:
     """Hardware that was put in, and not taken out by the latest procedure."""
     done = performed(chart, "proc-spine-instrumentation")
     return None if not done or done[0].member.means == "removal" else _done(done)
 
 
-@fact("procedure_history(surgery_since_prior_imaging)", reads=("Procedure", "DiagnosticReport", "ImagingStudy"))
+@fact(
+    "procedure_history(surgery_since_prior_imaging)",
+    reads=("Procedure", "DiagnosticReport", "ImagingStudy"),
+    needs=SURGERY,
+)
 def surgery_since_prior_imaging(chart: Chart, _argument: str | None) -> Fact | None:
     """An operation on the region ordered after its latest advanced study."""
     for region in chart.order.regions:
@@ -206,10 +210,15 @@ def surgery_since_prior_imaging(chart: Chart, _argument: str | None) -> Fact | N
 
 # -- MRI safety -----------------------------------------------------------------------------------------------------
 
+_IMPLANT: Final = "mri-contraindication-implant"
 _ASK: Final = "an implant is on record; whether it is safe in MRI is not"
 
 
-@fact("implanted_device_not_mr_conditional", reads=("Device", "Condition"))
+@fact(
+    "implanted_device_not_mr_conditional",
+    reads=("Device", "Condition"),
+    needs=("device-mr-safety", "mri-contraindication-device", _IMPLANT),
+)
 def implanted_device_not_mr_conditional(chart: Chart, _argument: str | None) -> Fact | None:
     """A device in place that its label calls unsafe in MRI. An implant of which nothing more is known is a question."""
     unsafe: list[Source] = []
@@ -227,7 +236,7 @@ def implanted_device_not_mr_conditional(chart: Chart, _argument: str | None) -> 
     return open_fact(*merged(unclear), note=_ASK) if unclear else None
 
 
-@fact("implanted_ferromagnetic_material", reads=("Condition",))
+@fact("implanted_ferromagnetic_material", reads=("Condition",), needs=(_IMPLANT,))
 def implanted_ferromagnetic_material(chart: Chart, _argument: str | None) -> Fact | None:
     """No code says that metal is ferromagnetic: retained metal on record is a question, an answer settles it."""
     implants = list(_coded_implants(chart))
@@ -250,7 +259,7 @@ def _labels(chart: Chart, device: Resource) -> Iterator[str]:
 
 
 def _coded_implants(chart: Chart) -> Iterator[Source]:
-    codes = chart.codes("mri-contraindication-implant")
+    codes = chart.codes(_IMPLANT)
     for condition in chart.coded("Condition", codes):
         if usable(condition) and current(condition):
             yield source_of(condition, day_of(chart, condition))

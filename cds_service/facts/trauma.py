@@ -81,7 +81,7 @@ def _injuries(chart: Chart) -> list[Injury]:
     return sorted(found.values(), key=lambda injury: injury.day.last.toordinal() if injury.day else 0, reverse=True)
 
 
-@fact("acute_trauma", reads=("Condition", "Encounter"))
+@fact("acute_trauma", reads=("Condition", "Encounter"), needs=SPINE_INJURIES)
 def acute_trauma(chart: Chart, _argument: str | None) -> Fact | None:
     """An injury of the last weeks, or one that an emergency visit of that time was for."""
     for injury in injuries(chart):
@@ -96,7 +96,7 @@ def acute_trauma(chart: Chart, _argument: str | None) -> Fact | None:
     return None
 
 
-@fact("months_since_trauma", reads=("Condition",))
+@fact("months_since_trauma", reads=("Condition",), needs=SPINE_INJURIES)
 def months_since_trauma(chart: Chart, _argument: str | None) -> Fact | None:
     """Months since the latest injury. From a date of writing down only a lower bound: it happened before that."""
     for injury in injuries(chart):
@@ -112,7 +112,7 @@ def months_since_trauma(chart: Chart, _argument: str | None) -> Fact | None:
     return None
 
 
-@fact("trauma_mechanism", reads=("Condition",))
+@fact("trauma_mechanism", reads=("Condition",), needs=("trauma-mechanism",))
 def trauma_mechanism(chart: Chart, _argument: str | None) -> Fact | None:
     """What the external cause codes of this injury tell. Speed, seat belts and ejection have none."""
     said = list(_mechanisms(chart))
@@ -132,7 +132,7 @@ def _mechanisms(chart: Chart) -> Iterator[tuple[str, Source]]:
             yield member.means, source_of(condition, day)
 
 
-@fact("suspected_nonunion", reads=("Condition",))
+@fact("suspected_nonunion", reads=("Condition",), needs=_FRACTURES)
 def suspected_nonunion(chart: Chart, _argument: str | None) -> Fact | None:
     """A spine fracture in care for delayed healing or nonunion: seventh character G or K."""
     found = Found()

@@ -16,7 +16,7 @@ from cds_service.core.truth import MET, NOT_MET
 from cds_service.facts.episode import ONSET_NEEDED, fits_order
 from cds_service.facts.evidence import day_of, member_of, merged, regions_in, source_of, start_day
 from cds_service.facts.medicines import TYPES, is_spinal, taken, unmatched
-from cds_service.facts.registry import fact, open_fact
+from cds_service.facts.registry import TREATED, fact, open_fact
 from cds_service.fhir.codes import code_values, codings
 from cds_service.fhir.dates import DayRange, period
 from cds_service.fhir.elements import Resource, mapping, mappings, reference
@@ -205,7 +205,7 @@ def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | 
     return open_fact(*merged(unplaced), note=ONSET_NEEDED) if unplaced else None
 
 
-@fact("conservative_treatment_type", reads=_READS)
+@fact("conservative_treatment_type", reads=_READS, needs=(TREATED, "med-muscle-relaxant", *_NAMED_ONLY))
 def conservative_treatment_type(chart: Chart, _argument: str | None) -> Fact | None:
     """Kinds of treatment of this episode, muscle relaxants and braces among them."""
     held = [item for item in items(chart) if chart.episode.since(item.start) is not NOT_MET]
@@ -222,7 +222,7 @@ def conservative_treatment_type(chart: Chart, _argument: str | None) -> Fact | N
     return Fact.of(tuple(kinds) if len(kinds) > 1 else next(iter(kinds)), *merged(kinds.values()))
 
 
-@fact("weeks_since_conservative_treatment", reads=_READS)
+@fact("weeks_since_conservative_treatment", reads=_READS, needs=(TREATED,))
 def weeks_since_conservative_treatment(chart: Chart, _argument: str | None) -> Fact | None:
     """Weeks from the end of the longest run; zero while it goes on."""
     course = trial(chart)
@@ -232,7 +232,7 @@ def weeks_since_conservative_treatment(chart: Chart, _argument: str | None) -> F
     return Fact.of(weeks, *merged(item.source for item in reversed(course.items)))
 
 
-@fact("conservative_treatment_failed", reads=("Goal", *_READS))
+@fact("conservative_treatment_failed", reads=("Goal", *_READS), needs=(TREATED,))
 def conservative_treatment_failed(chart: Chart, _argument: str | None) -> Fact | None:
     """A goal for a problem of the spine that was not reached after treatment began. Never inferred from the order."""
     course = trial(chart)

@@ -179,6 +179,10 @@ class PatientRecord:
                 return (*codes_of(resource), *codings(medication.get("code")))
         return tuple(codes_of(resource))
 
+    @property
+    def failed_types(self) -> frozenset[str]:
+        return frozenset(failure.resource_type for failure in self._failures)
+
     def failures(self, resource_types: Iterable[str]) -> tuple[Failure, ...]:
         """What could not be read of these types; empty when all was read."""
         if not self._failures:
