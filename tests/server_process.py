@@ -85,12 +85,12 @@ def server_process(
 ) -> Iterator[ServerProcess]:
     """A server that is ready, by default `cds-service ARGUMENTS --port PORT` with its store in `folder`.
 
-    No file may grow beyond `largest_file` bytes: a disk that is full for everything but what the log still needs.
+    With `largest_file` no file may grow beyond so many bytes, and the log is not kept: a full disk, for the store.
     """
     port = port or free_port()
     variables = os.environ | {"SPINE_CDS_DATABASE_URL": f"sqlite:///{folder / 'store.sqlite3'}", **(environ or {})}
     line = [*command, *arguments, *(["--port", str(port)] if command is COMMAND_LINE else [])]
-    log = folder / "log"
+    log = Path(os.devnull) if largest_file else folder / "log"
     limit = ["prlimit", f"--fsize={largest_file}", "--"] if largest_file else []
     with log.open("ab") as sink:
         process = subprocess.Popen([*limit, *line], env=variables, stdout=sink, stderr=sink, start_new_session=True)

@@ -30,8 +30,8 @@ BATCH: Final = 500
 RETRY_AFTER: Final = (0.05, 0.5)  # seconds between attempts while someone waits for the answer
 HELD_RETRY: Final = 1.0  # seconds between attempts at the rows that are held
 
-# Seconds that any number of request threads may spend here. Longer waits are limited (`slow_waits`), for the threads
-# are the ones that answer hooks.
+# Seconds that any request thread may spend here. Longer waits are limited (`slow_waits`), for the threads are the ones
+# that answer hooks.
 PATIENCE: Final = 0.25
 
 
@@ -52,8 +52,8 @@ class Writer:
 
     `lost` counts rows that never reached the disk and that nobody can send again. `on_offer`, `on_store` and `on_loss`
     hear what becomes of rows that nobody waits for. `fault` is what kept the last commit from happening, None when it
-    happened. `slow_waits` is how many callers of `write` may
-    wait longer than `PATIENCE` at a time.
+    happened. `slow_waits` is how many callers of `write` may wait longer than `PATIENCE` at a time; while so many do,
+    the others are refused at once.
     """
 
     def __init__(
@@ -74,7 +74,9 @@ class Writer:
         self._capacity = capacity
         self._retry_after = retry_after
         self._held_retry = held_retry
-        self._slow_waits = threading.Semaphore(slow_waits)
+        self._slow_waits = slow_waits
+        self._long_waits = 0
+        self._lock = threading.Lock()
         self._held: deque[_Job] = deque()
         self._jobs: queue.Queue[_Job | None] = queue.Queue(capacity)
         self._closing = threading.Event()
@@ -110,15 +112,28 @@ class Writer:
             self._jobs.put_nowait(job)
         except queue.Full:
             return False
-        patience = min(timeout, PATIENCE)
+        patience = 0.0 if self._crowded else min(timeout, PATIENCE)
         if job.done.wait(patience):
             return job.kept
-        if timeout <= patience or not self._slow_waits.acquire(blocking=False):
+        if timeout <= patience or not self._begin_long_wait():
             return False
         try:
             return job.done.wait(timeout - patience) and job.kept
         finally:
-            self._slow_waits.release()
+            with self._lock:
+                self._long_waits -= 1
+
+    @property
+    def _crowded(self) -> bool:
+        """As many callers as may are waiting long already, so the next one need not find out for itself."""
+        return 0 < self._slow_waits <= self._long_waits
+
+    def _begin_long_wait(self) -> bool:
+        with self._lock:
+            if self._long_waits >= self._slow_waits:
+                return False
+            self._long_waits += 1
+            return True
 
     def close(self, timeout: float = 5.0) -> None:
         """Writes what waits, then stops. What cannot be written within `timeout` seconds is lost."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 
-from cds_service.store.database import migrate, open_database
+from tests.durability.databases import migrated, rows
 from tests.durability.feedback_clients import FeedbackClient, item
 from tests.hook_requests import BACK_PAIN, PATIENT, a_request, full_prefetch
 from tests.server_process import ServerProcess, free_port, server_process
@@ -39,7 +39,7 @@ def start_granian(folder: Path, **environ: str) -> AbstractContextManager[Server
 
 def start_gunicorn(folder: Path, **environ: str) -> AbstractContextManager[ServerProcess]:
     port = free_port()
-    migrate(open_database(f"sqlite:///{folder / 'store.sqlite3'}"))
+    migrated(f"sqlite:///{folder / 'store.sqlite3'}")
     return server_process(folder, environ=environ | {"SPINE_CDS_PORT": str(port)}, command=GUNICORN, port=port)
 
 
@@ -63,10 +63,7 @@ def slow_fhir() -> Iterator[StubFhir]:
 
 
 def stored(folder: Path, table: str) -> int:
-    connection = sqlite3.connect(folder / "store.sqlite3")
-    number = connection.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
-    connection.close()
-    return int(number)
+    return rows(f"sqlite:///{folder / 'store.sqlite3'}", table)
 
 
 def test_what_is_in_flight_is_answered_before_the_stop(start: Start, tmp_path: Path, slow_fhir: StubFhir) -> None:

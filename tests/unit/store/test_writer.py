@@ -222,6 +222,23 @@ def test_only_so_many_may_wait_long_so_that_hooks_find_a_thread(tmp_path: Path) 
     assert sorted(seconds > 1 for seconds in spent) == [False, False, False, True]
 
 
+def test_while_others_wait_long_nobody_else_waits_at_all(tmp_path: Path) -> None:
+    engine = a_database(tmp_path)
+    writer = Writer(engine, slow_waits=1)
+    with engine.begin():
+        first = threading.Thread(target=writer.write, args=([a_row("a")], 3))
+        first.start()
+        time.sleep(0.5)  # the first one is past its patience
+        started = time.monotonic()
+        assert not any(writer.write([a_row(str(number))], timeout=3) for number in range(5))
+        assert time.monotonic() - started < 0.2
+    first.join(5)
+
+    assert writer.write([a_row("z")], timeout=5)
+    assert "a" in digests(engine)
+    writer.close()
+
+
 def eventually(holds: Callable[[], bool]) -> None:
     for _ in range(500):
         if holds():
