@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from cds_service.core.consider import Consideration
-from cds_service.core.determination import Determination, Ground, Guideline, Review
+from cds_service.core.determination import Determination, Ground, Guideline, Policy, Review
 from cds_service.core.fact import Fact, Why
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Recognition
 from cds_service.facts.chart import Chart
@@ -20,7 +21,8 @@ from cds_service.facts.settings import Settings
 from cds_service.facts.sheet import FactSheet
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines
-from cds_service.orders import read_order
+from cds_service.orders import payers_of, read_order
+from cds_service.orders.payer import COVERAGE
 
 Outcome = Review | NotRecognised | LeftAlone
 
@@ -64,7 +66,8 @@ def review_order(
 ) -> Review | LeftAlone:
     """The order judged on the facts of the chart, with what the chart could not tell written beside it."""
     others = tuple(other for other in orders if other is not order)
-    considered, read = consider(order, others, consultation, guidelines)
+    policy = policy_for(order, consultation, guidelines)
+    considered, read = consider(order, others, consultation, guidelines, policy)
     if order.shared and not considered.is_spinal():
         return LeftAlone(order.reference, "the code also serves other organs, and nothing says the spine is meant")
     found = considered.review()
@@ -72,6 +75,7 @@ def review_order(
         found,
         guidelines=tuple(editions(found, guidelines)),
         edition_note=edition_note(found, guidelines),
+        policy=policy,
         not_read=resource_types_not_read(found, read.facts, consultation.record),
         unreadable=tuple(sorted(unreadable_sources(read.facts))),
         foreign=consultation.record.foreign,
@@ -80,16 +84,21 @@ def review_order(
 
 
 def consider(
-    order: ImagingOrder, others: tuple[ImagingOrder, ...], consultation: Consultation, guidelines: Guidelines
+    order: ImagingOrder,
+    others: tuple[ImagingOrder, ...],
+    consultation: Consultation,
+    guidelines: Guidelines,
+    policy: Policy | None = None,
 ) -> tuple[Consideration, Remembering]:
     """The judgement of one order, ready to begin, and the reader that remembers every fact it will have read."""
+    policy = policy or policy_for(order, consultation, guidelines)
     sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
     read = Remembering(sheet.read)
     considered = Consideration(
         order,
         read=read,
         vocabulary=guidelines.vocabulary,
-        plan_of=guidelines.plan,
+        plan_of=partial(guidelines.plan, policy=guidelines.policy_sets.named(policy.id)),
         catalogue=guidelines.studies,
         indications=guidelines.indications,
         spinal_indications=guidelines.spinal_indications,
@@ -97,6 +106,13 @@ def consider(
         drafted=frozenset(other.study.id for other in others),
     )
     return considered, read
+
+
+def policy_for(order: ImagingOrder, consultation: Consultation, guidelines: Guidelines) -> Policy:
+    """Which policy set judges. Who pays is read only where that makes a difference."""
+    sets = guidelines.policy_sets
+    payers = payers_of(order.resource, consultation.record, order.review_date) if sets.by_payer else ()
+    return sets.choose(payers, order.review_date)
 
 
 def chart_for(
@@ -136,7 +152,8 @@ def resource_types(consultation: Consultation, guidelines: Guidelines) -> frozen
         if isinstance(order, ImagingOrder) and order.reference in consultation.in_scope
         for name in guidelines.facts_for(order.study, order.review_date)
     }
-    return frozenset(resource_type for name in names for resource_type in reads_of(name))
+    by_payer = {COVERAGE} if names and guidelines.policy_sets.by_payer else set()
+    return frozenset(resource_type for name in names for resource_type in reads_of(name)) | by_payer
 
 
 def editions(found: Review, guidelines: Guidelines) -> list[Guideline]:

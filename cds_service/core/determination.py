@@ -77,6 +77,25 @@ class Guideline:
     note: str | None = None
 
 
+class PolicyReason(StrEnum):
+    """Why a policy set judged."""
+
+    ONLY_ONE = "only_one"  # there is no other
+    PAYER = "payer"  # it names the payer of this order
+    PAYER_UNKNOWN = "payer_unknown"  # nobody says who pays: the default set
+    PAYER_NOT_READ = "payer_not_read"  # the coverage could not be read: the default set
+    NO_SET_FOR_PAYER = "no_set_for_payer"  # the default set
+    NOT_IN_FORCE = "not_in_force"  # the payer's set is for other dates: the default set
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policy set that judged: its id in `guidelines/policy_sets.yaml`, and why it did."""
+
+    id: str
+    because: PolicyReason
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A criterion and how it came out."""
@@ -110,6 +129,7 @@ class Review:
     notes: tuple[Criterion, ...] = ()
     guidelines: tuple[Guideline, ...] = ()
     edition_note: str | None = None
+    policy: Policy | None = None
     red_flag: bool = False
     not_read: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()

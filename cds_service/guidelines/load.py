@@ -15,8 +15,10 @@ from cds_service.core.evaluate import facts_named
 from cds_service.core.order import Study
 from cds_service.core.plan import Plan, Stage, borrowed, plan_for
 from cds_service.core.vocabulary import FactType, Role, Vocabulary
+from cds_service.guidelines import policy_sets as policies
 from cds_service.guidelines import strict_yaml
 from cds_service.guidelines.codebook import Codebook
+from cds_service.guidelines.policy_sets import PolicySet, PolicySets
 from cds_service.guidelines.sections import SectionReader
 from cds_service.guidelines.studies import StudyCatalogue, load_studies
 from cds_service.guidelines.value_sets import load_value_sets
@@ -28,7 +30,10 @@ CASES = ".cases.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One edition of a source document, in force from `first` to `last`; None means open on that side."""
+    """One edition of a source document, in force from `first` to `last`; None means open on that side.
+
+    `yields_to` are the families of the documents that it never contradicts.
+    """
 
     guideline: Guideline
     folder: str
@@ -39,37 +44,46 @@ class Document:
     def in_force(self, day: date) -> bool:
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
+    @property
+    def family(self) -> str:
+        return family_of(self)
+
 
 @dataclass(frozen=True)
 class Guidelines:
-    """All guideline data, immutable. `plan` answers what the documents in force say about a study."""
+    """All guideline data, immutable. `plan` answers what the documents in force say about a study.
+
+    A day alone stands for the default policy set.
+    """
 
     documents: Mapping[str, Document]
     vocabulary: Vocabulary
     studies: StudyCatalogue
     value_sets: Codebook
     sections: Mapping[str, Section]
+    policy_sets: PolicySets
     indications: tuple[str, ...]
     spinal_indications: tuple[str, ...]
     _facts: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, repr=False)
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
-    _editions: dict[date, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    _editions: dict[tuple[date, str], tuple[str, ...]] = field(default_factory=dict, repr=False)
 
-    def in_force(self, day: date) -> tuple[Document, ...]:
+    def in_force(self, day: date, policy: PolicySet | None = None) -> tuple[Document, ...]:
         """The documents that judge an order of this day. Before a document's first edition its first one judges."""
-        return tuple(self.documents[document] for document in self._in_force(day))
+        return tuple(self.documents[document] for document in self._in_force(day, policy or self.policy_sets.default))
 
     def facts_for(self, study: Study, day: date) -> frozenset[str]:
-        """The names of all facts that judging a study on this day may read."""
-        key = (study.id, *self._in_force(day))
+        """The names of all facts that judging a study on this day may read, whoever pays."""
+        key = (study.id, *(document for policy in self.policy_sets for document in self._in_force(day, policy)))
         names = self._facts.get(key)
         if names is None:
-            trees = [c.when for c in self.plan(study, day, Stage.ANY).criteria() if c.when is not None]
+            plans = [self.plan(study, day, Stage.ANY, policy) for policy in self.policy_sets]
+            trees = [c.when for plan in plans for c in plan.criteria() if c.when is not None]
             names = self._facts[key] = frozenset(name for t in trees for name in facts_named(t, self.vocabulary))
         return names
 
-    def plan(self, study: Study, day: date, stage: Stage) -> Plan:
-        editions = self._in_force(day)
+    def plan(self, study: Study, day: date, stage: Stage, policy: PolicySet | None = None) -> Plan:
+        editions = self._in_force(day, policy or self.policy_sets.default)
         key = (study.id, stage, *editions)
         plan = self._plans.get(key)
         if plan is None:
@@ -79,7 +93,7 @@ class Guidelines:
                 if section.document in editions
                 for criterion in section.criteria
             ]
-            yields_to = {name: self.documents[name].yields_to for name in editions}
+            yields_to = {name: self._stronger(name, editions) for name in editions}
             plan = self._plans[key] = plan_for(
                 study.keys,
                 [*criteria, *self._borrowed(criteria)],
@@ -92,17 +106,23 @@ class Guidelines:
     def criterion(self, criterion_id: str) -> Criterion | None:
         return next((c for section in self.sections.values() for c in section.criteria if c.id == criterion_id), None)
 
-    def _in_force(self, day: date) -> tuple[str, ...]:
-        known = self._editions.get(day)
+    def _in_force(self, day: date, policy: PolicySet) -> tuple[str, ...]:
+        known = self._editions.get((day, policy.id))
         if known is None:
             families: dict[str, list[Document]] = {}
             for document in self.documents.values():
-                families.setdefault(family_of(document), []).append(document)
+                if document.family in policy.documents:
+                    families.setdefault(document.family, []).append(document)
             known = tuple(_edition(editions, day).guideline.id for editions in families.values())
             if len(self._editions) > 1000:
                 self._editions.clear()
-            self._editions[day] = known
+            self._editions[day, policy.id] = known
         return known
+
+    def _stronger(self, name: str, editions: tuple[str, ...]) -> frozenset[str]:
+        """The documents in force, in whatever edition, that this one gives way to."""
+        families = self.documents[name].yields_to
+        return frozenset(other for other in editions if self.documents[other].family in families)
 
     def _borrowed(self, criteria: list[Criterion]) -> list[Criterion]:
         by_section: dict[str, list[Criterion]] = {}
@@ -136,6 +156,7 @@ def load(root: Path = DATA) -> Guidelines:
     studies = load_studies(root / "studies.yaml")
     value_sets = load_value_sets(root / "value_sets")
     documents = _documents(root / "documents.yaml")
+    families = dict.fromkeys(document.family for document in documents.values())
     reader = SectionReader(vocabulary, studies, value_sets)
     sections: dict[str, Section] = {}
     for document in documents.values():
@@ -150,6 +171,7 @@ def load(root: Path = DATA) -> Guidelines:
         studies,
         value_sets,
         sections,
+        policy_sets=policies.load_policy_sets(root / policies.FILE, families),
         indications=_indications(vocabulary, spinal=False),
         spinal_indications=_indications(vocabulary, spinal=True),
     )
@@ -161,16 +183,25 @@ def section_files(folder: Path) -> list[Path]:
 
 def _documents(path: Path) -> dict[str, Document]:
     documents: dict[str, Document] = {}
-    for entry in strict_yaml.read(path).allow(("documents",)).mappings("documents"):
+    entries = strict_yaml.read(path).allow(("documents",)).mappings("documents")
+    for entry in entries:
         entry.allow(("id", "title", "version", "folder", "in_force"), ("yields_to", "review_due", "url"))
-        force = entry.mapping("in_force").allow((), ("from", "to"))
+        if entry.text("id") in documents:
+            entry.fail(f"document {entry['id']} stands twice")
+        if not (path.parent / entry.text("folder")).is_dir():
+            entry.fail(f"there is no folder {entry['folder']}")
+        first, last = entry.mapping("in_force").days()
         documents[entry["id"]] = Document(
             Guideline(entry.text("id"), entry.text("title"), entry.text("version"), entry.get("url")),
             entry.text("folder"),
-            date.fromisoformat(force.text("from")) if "from" in force else None,
-            date.fromisoformat(force.text("to")) if "to" in force else None,
+            first,
+            last,
             frozenset(entry.texts("yields_to")),
         )
+    families = {document.family for document in documents.values()}
+    for entry in entries:
+        if unknown := [name for name in entry.texts("yields_to") if name not in families]:
+            entry.fail(f"yields_to: unknown document {', '.join(unknown)}")
     return documents
 
 

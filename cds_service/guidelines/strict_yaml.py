@@ -7,6 +7,7 @@ decimal numbers become anything but text, and a value that looks like one of the
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -69,6 +70,17 @@ class Mapping(dict[str, Any]):
         if not isinstance(value, Mapping):
             self.fail(f"{key} must be a mapping")
         return value
+
+    def days(self) -> tuple[date | None, date | None]:
+        """The first and the last day of a mapping {from, to}; None for an end that is left out."""
+        self.allow((), ("from", "to"))
+        try:
+            first, last = (date.fromisoformat(self.text(end)) if end in self else None for end in ("from", "to"))
+        except ValueError:
+            self.fail("from and to are days, such as '2027-01-01'")
+        if first and last and last < first:
+            self.fail(f"ends on {last}, before it begins on {first}")
+        return first, last
 
     def mappings(self, key: str) -> list[Mapping]:
         value = self.get(key, [])

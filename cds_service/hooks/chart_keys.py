@@ -70,7 +70,9 @@ def rarer_queries(resource_types: Iterable[str], drafts: Iterable[dict[str, Any]
         if name == "PractitionerRole":
             queries += [Query(name, ident) for ident in sorted({*_roles(drafts)})]
         else:
-            queries.append(Query(name, params=(("_count", "100"),)))
+            # Who pays is an Organization, which belongs to no patient: it comes along where the server can.
+            along = (("_include", "Coverage:payor"),) if name == "Coverage" else ()
+            queries.append(Query(name, params=(*along, ("_count", "100"))))
     return tuple(queries)
 
 
