@@ -128,6 +128,33 @@ def explain(name: str) -> None:
 
 
 @main.command()
+@click.argument("request_file", type=click.File("rb"), metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@reporting_faults
+def doctor(request_file: Any, as_json: bool) -> None:
+    """Say what the captured hook request in FILE ("-" for stdin) gave us and what it kept from us.
+
+    Which keys were absent, failed or cut short, what was read from the FHIR server, which codes nobody understood,
+    which resources were dropped, which facts stayed unknown and why. Repeats no text from the chart.
+    """
+    import orjson
+
+    from cds_service.doctor import as_json as to_json
+    from cds_service.doctor import examine, in_words
+    from cds_service.guidelines.load import load as load_guidelines
+    from cds_service.hooks.request import read_request
+    from cds_service.web.desk import chart_reader, now
+
+    try:
+        asked = read_request(request_file.read())
+    except RequestError as fault:
+        click.echo(f"cds-service: {fault.problem} (HTTP {fault.status})", err=True)
+        sys.exit(EXIT_REQUEST)
+    found = examine(asked, chart_reader(config.load()), load_guidelines(), now().date())
+    click.echo(orjson.dumps(to_json(found), option=orjson.OPT_INDENT_2) if as_json else in_words(found))
+
+
+@main.command()
 @click.argument("names", nargs=-1, required=True, metavar="SYSTEM|CODE...")
 @reporting_faults
 def codes(names: tuple[str, ...]) -> None:

@@ -22,7 +22,7 @@ from cds_service.facts.episode import PRESENTATIONS
 from cds_service.facts.problems import TABLE
 from cds_service.facts.registry import REGISTRY
 from cds_service.facts.sheet import FactSheet
-from cds_service.fhir.codes import CPT, FACT, coded_in, codings, read_coding
+from cds_service.fhir.codes import CPT, FACT, codings, read_coding
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines import strict_yaml, value_sets
 from cds_service.guidelines.load import DATA, Guidelines
@@ -54,12 +54,17 @@ _PLACES: Final[dict[str, Mapping[str, Any]]] = {
     "device": {"resourceType": "Device", "status": "active"},
     "order under way": {"resourceType": "ServiceRequest", "status": "active", "intent": "order"},
 }  # fmt: skip
+# Where the concept stands in places that do not call it `code`.
 _ELEMENTS: Final = {
+    "visit": "type",
+    "pictures": "procedureCode",
+    "medicine": "medicationCodeableConcept",
+    "device": "type",
     "reason of a visit": "reasonCode",
     "value of an observation": "valueCodeableConcept",
     "conclusion of a report": "conclusionCode",
 }
-_LISTS: Final = frozenset({"reasonCode", "conclusionCode"})
+_LISTS: Final = frozenset({"reasonCode", "conclusionCode", "procedureCode"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,7 @@ def _sheet(place: str, coding: Coding, guidelines: Guidelines) -> FactSheet:
     if place == "reason of the order":
         order["reasonCode"] = [concept]
     else:
-        element = _ELEMENTS.get(place) or coded_in(resource["resourceType"])[0]
+        element = _ELEMENTS.get(place, "code")
         resource[element] = [concept] if element in _LISTS else concept
     onset = {
         "resourceType": "QuestionnaireResponse", "id": "onset", "status": "completed", "authored": str(TRIED_ON),

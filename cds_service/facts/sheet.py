@@ -98,7 +98,7 @@ class FactSheet:
             return self._against_chart(stated, name, argument)
         inferred = infer(self.chart, name, argument)
         if inferred.known or inferred.why is Why.NOT_RETRIEVED:
-            return inferred
+            return _beside_unread(stated, inferred)
         followed = self._follow(name)
         if followed is not None:
             return followed
@@ -132,6 +132,13 @@ def split(ref: str) -> tuple[str, str | None]:
     """ "planned(myelogram)" -> ("planned", "myelogram")."""
     name, bracket, rest = ref.partition("(")
     return (name, rest.removesuffix(")")) if bracket else (name, None)
+
+
+def _beside_unread(stated: Fact | None, inferred: Fact) -> Fact:
+    """Bounds from the chart do not hide that somebody answered, and that the answer could not be read."""
+    if stated is None or stated.why is not Why.UNREADABLE or not isinstance(inferred.value, Range):
+        return inferred
+    return replace(inferred, sources=merged((*stated.sources, *inferred.sources)), note=stated.note)
 
 
 def _most_telling(stated: Fact | None, inferred: Fact) -> Fact:
