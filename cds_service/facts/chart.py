@@ -67,17 +67,9 @@ class Chart:
     def _made(self) -> dict[Callable[[Chart], Any], Any]:
         return {}
 
-    def is_in_any(self, coding: tuple[str, str], value_sets: tuple[str, ...]) -> bool:
-        """Whether a code is in one of these value sets. Asked of every visit and drug, hence remembered."""
-        key = (coding, value_sets)
-        known = self._known_codes.get(key)
-        if known is None:
-            known = self._known_codes[key] = any(coding in self.value_sets[name] for name in value_sets)
-        return known
-
-    @cached_property
-    def _known_codes(self) -> dict[tuple[tuple[str, str], tuple[str, ...]], bool]:
-        return {}
+    def is_in_any(self, coding: tuple[str, str], value_sets: frozenset[str]) -> bool:
+        """Whether a code is in one of these value sets."""
+        return not value_sets.isdisjoint(self.value_sets.holding(coding))
 
     @cached_property
     def answers(self) -> Mapping[str, tuple[Statement, ...]]:

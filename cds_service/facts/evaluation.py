@@ -31,7 +31,10 @@ _GROWING: Final = (
     "anorectal-malformation", "scoliosis-idiopathic", "scoliosis-congenital", "scheuermann", "long-tract-signs",
     "sensory-disturbance", "motor-weakness", "foot-drop", "urinary-retention", "torticollis",
 )  # fmt: skip
-ABOUT_THE_SPINE: Final = (*SPINE_REASONS, *_GROWING)
+ABOUT_THE_SPINE: Final = SPINE_REASONS.union(_GROWING)
+_VIRTUAL: Final = frozenset({"encounter-class-virtual"})
+_IN_PERSON_CLASSES: Final = frozenset({"encounter-class-in-person"})
+_IN_PERSON_TYPES: Final = frozenset({"encounter-type-in-person"})
 _NURSE_VISIT: Final = (CPT, "99211")
 _CLINICIANS: Final = ("Practitioner/", "PractitionerRole/")
 
@@ -58,21 +61,24 @@ def _sorted_visits(chart: Chart) -> list[Visit]:
 def _visits(chart: Chart) -> Iterator[Visit]:
     made_in = _diagnoses_by_visit(chart)
     for encounter in chart.record.all("Encounter"):
+        # Most visits were for something else: that is asked first.
+        this_one = is_this_visit(chart, encounter)
+        if not (this_one or _about_this_problem(chart, encounter, made_in.get(identity(encounter), []))):
+            continue
         day = day_of(chart, encounter)
         if not usable(encounter) or (day is not None and day.first > chart.review_date):
             continue
-        this_one = is_this_visit(chart, encounter)
-        types = set(codings(encounter.get("type")))
-        if types == {_NURSE_VISIT} or not _by_clinician(encounter):
+        if set(codings(encounter.get("type"))) == {_NURSE_VISIT} or not _by_clinician(encounter):
             continue
-        if this_one or _about_this_problem(chart, encounter, made_in.get(identity(encounter), [])):
-            yield Visit(mode_of(chart, encounter), day, this_one, source_of(encounter, day))
+        yield Visit(mode_of(chart, encounter), day, this_one, source_of(encounter, day))
 
 
 def _diagnoses_by_visit(chart: Chart) -> dict[str, list[Resource]]:
     """Problems that name the visit in which they were made, by "Encounter/id"."""
     found: dict[str, list[Resource]] = {}
     for condition in chart.record.all("Condition"):
+        if "encounter" not in condition:
+            continue
         named = reference(condition.get("encounter"))
         visit = chart.record.resolve(named, condition) if named else None
         if visit is not None:
@@ -105,11 +111,11 @@ def mode_of(chart: Chart, encounter: Resource) -> str | None:
     remote = chart.codes("encounter-type-telehealth")
     for member in remote.members_among(types):
         return member.means or "telemedicine"
-    if any(key in chart.codes("encounter-class-virtual") for key in classes):
+    if any(chart.is_in_any(key, _VIRTUAL) for key in classes):
         return "telemedicine"
-    if any(key in chart.codes("encounter-class-in-person") for key in classes):
+    if any(chart.is_in_any(key, _IN_PERSON_CLASSES) for key in classes):
         return IN_PERSON
-    return IN_PERSON if any(key in chart.codes("encounter-type-in-person") for key in types) else None
+    return IN_PERSON if any(chart.is_in_any(key, _IN_PERSON_TYPES) for key in types) else None
 
 
 def _about_this_problem(chart: Chart, encounter: Resource, made_there: list[Resource]) -> bool:

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cds_service.fhir.codes import FACT, coded_in, codings
+from cds_service.fhir.codes import FACT, codings
 from cds_service.fhir.elements import Resource, mapping, mappings
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.codebook import Codebook
 
-# Elements beside the code of a resource that readers look for codes in.
+# Elements beside the code of a resource that readers look into.
 _ALSO_CODED: Final[dict[str, tuple[str, ...]]] = {
     "Appointment": ("reasonCode",),
+    "CarePlan": ("activity",),
     "Device": ("safety",),
     "DiagnosticReport": ("conclusionCode",),
     "Encounter": ("reasonCode",),
-    "Observation": ("valueCodeableConcept",),
+    "Observation": ("component", "valueCodeableConcept"),
 }
 NONE: Final[Sequence[Resource]] = ()
 
@@ -43,36 +44,32 @@ class Findings:
         self.with_parts: list[Resource] = []
         elsewhere: set[str] = set()
         for kind, resources in record.by_type().items():
+            also = _ALSO_CODED.get(kind, ())
             for resource in resources:
-                self._look(kind, resource, book, elsewhere)
+                for coding in record.codes(resource):
+                    for name in book.holding(coding):
+                        self._rows.setdefault((kind, name), []).append(resource)
+                    if coding[0] == FACT and kind == "Observation":
+                        self.stated.append(resource)
+                for element in also:
+                    if element in resource:
+                        self._look_beside(kind, resource, element, book, elsewhere)
         self.signals = frozenset(elsewhere.union(name for _, name in self._rows))
 
-    def _look(self, kind: str, resource: Resource, book: Codebook, elsewhere: set[str]) -> None:
-        if "medicationReference" in resource:
-            stated = self._record.codes(resource)
-        else:
-            stated = tuple(coding for element in coded_in(kind) for coding in codings(resource.get(element)))
-        for coding in stated:
-            for name in book.holding(coding):
-                self._rows.setdefault((kind, name), []).append(resource)
-        for element in _ALSO_CODED.get(kind, ()):
-            concept = resource.get(element)
-            if concept is not None:
-                for coding in codings(concept):
-                    held = book.holding(coding)
-                    elsewhere.update(held)
-                    if kind == "Observation":
-                        for name in held:
-                            self._valued.setdefault(name, []).append(resource)
-        if kind == "Observation":
-            if any(system == FACT for system, _ in stated):
-                self.stated.append(resource)
-            if resource.get("component"):
-                self.with_parts.append(resource)
-        elif kind == "CarePlan":
-            for activity in mappings(resource.get("activity")):
-                for coding in codings(mapping(activity.get("detail")).get("code")):
-                    elsewhere.update(book.holding(coding))
+    def _look_beside(self, kind: str, resource: Resource, element: str, book: Codebook, elsewhere: set[str]) -> None:
+        """Codes that are not what the resource is about."""
+        if element == "component":
+            self.with_parts += (resource,) if resource[element] else ()
+            return
+        concept = resource[element]
+        if element == "activity":
+            concept = [mapping(activity.get("detail")).get("code") for activity in mappings(concept)]
+        for coding in codings(concept):
+            held = book.holding(coding)
+            elsewhere.update(held)
+            if kind == "Observation":
+                for name in held:
+                    self._valued.setdefault(name, []).append(resource)
 
     def coded(self, resource_type: str, value_set: str) -> Sequence[Resource]:
         """The resources of one type that are coded in a value set, copies of one event once."""

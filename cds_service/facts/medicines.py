@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
 TYPES: Final = ("MedicationRequest", "MedicationStatement")
-KNOWN_MEDICINES: Final = (
+KNOWN_MEDICINES: Final = frozenset({
     "med-nsaid", "med-analgesic-nonopioid", "med-opioid", "med-corticosteroid-systemic", "med-muscle-relaxant",
     "med-immunosuppressant", "med-antirejection", "med-antineoplastic",
-)  # fmt: skip
+})  # fmt: skip
 # Value sets whose problems are of the spine: a reason among them makes an adjuvant a treatment of spine pain.
-SPINE_REASONS: Final = (
+SPINE_REASONS: Final = frozenset({
     "neck-pain", "thoracic-back-pain", "low-back-pain", "back-pain-unspecified", "coccydynia",
     "si-joint-pain-sacroiliitis", "radiculopathy-cervical", "radiculopathy-thoracic", "radiculopathy-lumbar",
     "radiculopathy-any", "disc-disorder", "spondylosis-uncomplicated", "spinal-stenosis-any", "neurogenic-claudication",
     "spondylolysis", "spondylolisthesis", "myelopathy", "vertebral-compression-fracture", "traumatic-spine-fracture",
     "spine-sprain-strain-injury", "sacral-si-fracture", "cauda-equina", "spinal-infection", "scoliosis-any",
     "kyphosis-any", "inflammatory-spondylitis", "spinal-neoplasm", "post-laminectomy-syndrome",
-)  # fmt: skip
+})  # fmt: skip
 
 declare(
     Problem("long_term_glucocorticoids", ("long-term-steroid-dx",)),
@@ -82,13 +82,12 @@ def taken(chart: Chart, value_sets: Iterable[str], *, on_the_skin: bool = False)
 
 def unmatched(chart: Chart) -> int:
     """How many medicines since the symptoms began are coded, yet by no code we know: they may be treatment, too."""
-    known = [chart.codes(name) for name in KNOWN_MEDICINES]
     count = 0
     for kind in TYPES:
         for resource in chart.record.all(kind):
             keys = chart.record.codes(resource)
             since = usable(resource) and chart.episode.since(course_of(resource).start) is MET
-            if since and keys and not any(key in codes for codes in known for key in keys):
+            if since and keys and not any(chart.is_in_any(key, KNOWN_MEDICINES) for key in keys):
                 count += 1
     return count
 

@@ -121,9 +121,9 @@ def spread(regions: tuple[str, ...]) -> frozenset[str]:
 @fact("imaging_question", reads=ANSWERS, needs={name for names in _QUESTIONS.values() for name in names})
 def imaging_question(chart: Chart, argument: str | None) -> Fact | None:
     """The declared reason of the order, never the problem list: every reason must be of the question's kind."""
-    sets = [chart.codes(name) for name in _QUESTIONS.get(argument or "", ())]
+    sets = frozenset(_QUESTIONS.get(argument or "", ()))
     reasons = chart.order.reasons
     if not sets or not reasons:
         return None
-    fits = all(any(reason in code_set for code_set in sets) for reason in reasons)
+    fits = all(chart.is_in_any(reason, sets) for reason in reasons)
     return Fact.of(True, chart.order_source) if fits else None

@@ -43,7 +43,7 @@ _PROCEDURES: Final[dict[str, str]] = {
     "proc-other-pain-injection": "other_injection",
 }
 _NAMED_ONLY: Final[dict[str, str]] = {"proc-orthosis": "orthosis"}
-_THERAPY: Final = ("proc-physical-therapy", "proc-spinal-manipulation")
+_THERAPY: Final = frozenset({"proc-physical-therapy", "proc-spinal-manipulation"})
 _READS: Final = ("Condition", "Procedure", "Encounter", "CarePlan", *TYPES)
 _NO_PROGRESS: Final = frozenset({"not-achieved", "no-progress", "not-attainable", "worsening"})
 
@@ -119,7 +119,7 @@ def _sessions(chart: Chart) -> Iterator[Item]:
     """Visits that are themselves therapy."""
     for encounter in chart.record.all("Encounter"):
         keys = list(codings(encounter.get("type")))
-        if usable(encounter) and any(key in chart.codes(name) for name in _THERAPY for key in keys):
+        if usable(encounter) and any(chart.is_in_any(key, _THERAPY) for key in keys):
             if not _for_something_else(chart, encounter):
                 yield from _dated(chart, encounter, "physical_therapy")
 
@@ -134,7 +134,7 @@ def _plans(chart: Chart) -> Iterator[Item]:
             keys = list(codings(detail.get("code")))
             if detail.get("status") not in ("in-progress", "completed"):
                 continue
-            if any(key in chart.codes(name) for name in _THERAPY for key in keys):
+            if any(chart.is_in_any(key, _THERAPY) for key in keys):
                 start, end = period(detail.get("scheduledPeriod"))
                 start = start or period(plan.get("period"))[0]
                 if start is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cds_service.fhir.elements import Resource, mapping, mappings, text
+from cds_service.fhir.elements import Resource, mappings, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,12 @@ def _read_bundle(bundle: Resource, resource_type: str) -> Answer:
             outcomes.append(resource)
             continue
         resources.append(resource)
-        full_url = text(entry.get("fullUrl"))
-        if full_url:
-            full_urls[full_url] = resource
-        matches += mapping(entry.get("search")).get("mode") != "include"
+        full_url = entry.get("fullUrl")
+        if isinstance(full_url, str) and full_url:
+            full_urls[full_url.strip()] = resource
+        search = entry.get("search")
+        if not isinstance(search, dict) or search.get("mode") != "include":
+            matches += 1
     total = bundle.get("total")
     answer = Answer(
         resource_type,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 ICD10CM: Final = "http://hl7.org/fhir/sid/icd-10-cm"
@@ -99,7 +98,25 @@ def read_coding(coding: object) -> tuple[str, str] | None:
     system, code = coding.get("system"), coding.get("code")
     if not isinstance(system, str) or not isinstance(code, str):
         return None
-    return _remembered(system, code) if len(system) + len(code) < 200 else _normal(system, code)
+    return _read(system, code)
+
+
+# Charts repeat the same few thousand codes. Only short ones are kept, so that a request cannot fill the memory.
+_KNOWN: Final[dict[tuple[str, str], tuple[str, str] | None]] = {}
+_MOST_KNOWN: Final = 16384
+_LONGEST_KNOWN: Final = 200
+
+
+def _read(uri: str, written: str) -> tuple[str, str] | None:
+    key = (uri, written)
+    if key in _KNOWN:
+        return _KNOWN[key]
+    found = _normal(uri, written)
+    if len(uri) + len(written) < _LONGEST_KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = found
+    return found
 
 
 def _normal(uri: str, written: str) -> tuple[str, str] | None:
@@ -113,15 +130,13 @@ def _normal(uri: str, written: str) -> tuple[str, str] | None:
     return system, code
 
 
-# Charts repeat the same few thousand codes. Only short ones are kept, so that a request cannot fill the memory.
-_remembered = lru_cache(maxsize=16384)(_normal)
-
-
-def codings(concept: object) -> Iterator[tuple[str, str]]:
+def codings(concept: object) -> Sequence[tuple[str, str]]:
     """(canonical system, code) of every coding of a CodeableConcept, of a list of them, or of a bare Coding."""
+    if concept is None:
+        return ()
     found: list[tuple[str, str]] = []
     _collect(concept, found)
-    return iter(found)
+    return found
 
 
 def _collect(concept: object, found: list[tuple[str, str]]) -> None:
@@ -129,13 +144,14 @@ def _collect(concept: object, found: list[tuple[str, str]]) -> None:
         if isinstance(item, dict):
             listed = item.get("coding")
             for coding in listed if isinstance(listed, list) else (listed or item,):
-                # `read_coding`, written out: this is the innermost loop of indexing a record.
-                if isinstance(coding, dict):
-                    system, code = coding.get("system"), coding.get("code")
-                    if isinstance(system, str) and isinstance(code, str):
-                        read = _remembered(system, code) if len(system) + len(code) < 200 else _normal(system, code)
-                        if read is not None:
-                            found.append(read)
+                # The innermost loop of reading a chart. Nearly every coding has been seen before and is taken from
+                # `_KNOWN` in one step; an odd one (of another type, without a system) ends here and is looked at.
+                try:
+                    read = _KNOWN[coding["system"], coding["code"]]
+                except (KeyError, TypeError, IndexError):
+                    read = read_coding(coding)
+                if read is not None:
+                    found.append(read)
 
 
 # Where a resource says what it is about. Types not named here say it in `code`.
@@ -162,13 +178,15 @@ def coded_in(resource_type: str) -> tuple[str, ...]:
     return _CODED_IN.get(resource_type, _CODE)
 
 
-def codes_of(resource: dict[str, object]) -> Iterator[tuple[str, str]]:
+def codes_of(resource: dict[str, object]) -> Sequence[tuple[str, str]]:
     """The codings that say what a resource is about: `code`, or its like in types that call it otherwise."""
     kind = resource.get("resourceType")
     found: list[tuple[str, str]] = []
     for element in _CODED_IN.get(kind, _CODE) if isinstance(kind, str) else _CODE:
-        _collect(resource.get(element), found)
-    return iter(found)
+        concept = resource.get(element)
+        if concept is not None:
+            _collect(concept, found)
+    return found
 
 
 def code_values(concept: object) -> Iterator[str]:

@@ -56,6 +56,7 @@ class PatientRecord:
         "_by_reference",
         "_by_type",
         "_coded",
+        "_codes",
         "_failures",
         "_full_urls",
         "_tables",
@@ -77,6 +78,7 @@ class PatientRecord:
         self._by_reference: dict[str, Resource] = {}
         self._tables: dict[str, _Table] = {}
         self._coded: dict[tuple[str, int], tuple[CodeSet, tuple[Resource, ...]]] = {}
+        self._codes: dict[int, tuple[Resource, tuple[tuple[str, str], ...]]] = {}
         self.kept: dict[object, Any] = {}  # what readers derived from the record, for the next order of the request
 
     @staticmethod
@@ -172,12 +174,19 @@ class PatientRecord:
 
     def codes(self, resource: Resource) -> tuple[tuple[str, str], ...]:
         """(system, code) pairs that say what a resource is about, a referenced Medication's among them."""
+        # By identity, and with the resource beside it, so that the identity stays its own.
+        known = self._codes.get(id(resource))
+        if known is None:
+            known = self._codes[id(resource)] = (resource, tuple(self._read_codes(resource)))
+        return known[1]
+
+    def _read_codes(self, resource: Resource) -> Iterable[tuple[str, str]]:
         if "medicationReference" in resource:
             pointer = reference(resource["medicationReference"])
             medication = self.resolve(pointer, resource) if pointer else None
             if medication:
                 return (*codes_of(resource), *codings(medication.get("code")))
-        return tuple(codes_of(resource))
+        return codes_of(resource)
 
     @property
     def failed_types(self) -> frozenset[str]:
