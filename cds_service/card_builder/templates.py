@@ -76,6 +76,7 @@ class Template:
     suggests: bool
     removal: Removal | None
     link: str | None
+    detail_slots: frozenset[str] = frozenset()  # every slot of the paragraphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +127,18 @@ def _template(data: strict_yaml.Mapping, words: Words, reasons: Mapping[str, Ove
     if data.text("kind") not in list(Kind):
         data.fail(f"unknown kind {data['kind']} (known: {', '.join(Kind)})")
     leads = _leads(data, words)
+    detail = tuple(_paragraph(text, data, words, frozenset(leads)) for text in data.texts("detail"))
     return Template(
         kind=Kind(data["kind"]),
         display=data.text("display"),
         summary=_summary(data, frozenset(leads)),
-        detail=tuple(_paragraph(text, data, words, frozenset(leads)) for text in data.texts("detail")),
+        detail=detail,
         overrides=_overrides(data, reasons),
         leads=leads,
         suggests=data.flag("suggests") if "suggests" in data else True,
         removal=_removal(data),
         link=data.text("link") if "link" in data else None,
+        detail_slots=frozenset(name.lower() for paragraph in detail for name in paragraph.names),
     )
 
 
