@@ -57,7 +57,7 @@ class PolicySets:
         return next(policy for policy in self if policy.id == name)
 
     def choose(self, payers: Iterable[Payer] | None, day: date) -> Policy:
-        """The set for an order of this day. `payers` are in the order in which they pay; None: they could not be read."""
+        """The set for an order of this day. `payers` are in the order in which they pay; None: not readable."""
         if not self.others:
             return Policy(self.default.id, PolicyReason.ONLY_ONE)
         if payers is None:
