@@ -58,6 +58,7 @@ def review_json(review: Review) -> dict[str, Any]:
         "notes": [criterion.id for criterion in review.notes],
         "guidelines": [{"id": guideline.id, "version": guideline.version} for guideline in review.guidelines],
         "edition_note": review.edition_note,
+        "policy": {"id": review.policy.id, "because": review.policy.because.value} if review.policy else None,
         "not_read": list(review.not_read),
         "unreadable": list(review.unreadable),
         "foreign": list(review.foreign),
