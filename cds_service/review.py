@@ -164,15 +164,16 @@ def editions(found: Review, guidelines: Guidelines) -> list[Guideline]:
 
 def edition_note(found: Review, guidelines: Guidelines) -> str | None:
     day = found.order.review_date
-    early = [
+    outside = [
         document
         for guideline in editions(found, guidelines)
         if not (document := guidelines.documents[guideline.id]).in_force(day)
     ]
-    if not early:
+    if not outside:
         return None
-    named = ", ".join(f"{document.guideline.title} {document.guideline.version}" for document in early)
-    return f"No edition known to us was in force on {day.isoformat()}; judged by the first known one: {named}."
+    named = ", ".join(f"{document.guideline.title} {document.guideline.version}" for document in outside)
+    nearest = "last" if all(document.last and document.last < day for document in outside) else "first known"
+    return f"No edition known to us was in force on {day.isoformat()}; judged by the {nearest} one: {named}."
 
 
 def resource_types_not_read(found: Review, facts: Mapping[str, Fact], record: PatientRecord) -> tuple[str, ...]:

@@ -69,7 +69,8 @@ class Guidelines:
     _editions: dict[tuple[date, str], tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def in_force(self, day: date, policy: PolicySet | None = None) -> tuple[Document, ...]:
-        """The documents that judge an order of this day. Before a document's first edition its first one judges."""
+        """The documents that judge an order of this day. Before a document's first edition its first one judges, and
+        while none is in force the last one that was."""
         return tuple(self.documents[document] for document in self._in_force(day, policy or self.policy_sets.default))
 
     def facts_for(self, study: Study, day: date) -> frozenset[str]:
@@ -146,7 +147,8 @@ def family_of(document: Document) -> str:
 def _edition(editions: list[Document], day: date) -> Document:
     ordered = sorted(editions, key=lambda document: document.first or date.min)
     in_force = [document for document in ordered if document.in_force(day)]
-    return in_force[-1] if in_force else ordered[0]
+    begun = [document for document in ordered if (document.first or date.min) <= day]
+    return (in_force or begun or ordered[:1])[-1]
 
 
 @cache

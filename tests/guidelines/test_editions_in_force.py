@@ -140,6 +140,16 @@ class TestEditions:
         assert "2026-08-31" in cards[0]["detail"]
         assert cards[0]["extension"][REVIEWS][0]["edition_note"] == review["edition_note"]
 
+    def test_after_the_last_edition_the_last_judges_and_the_review_says_so(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        root = copied(tmp_path_factory.mktemp("ended"))
+        changed(root / "documents.yaml", "in_force: {from: '2026-09-01'}", "in_force: {to: '2027-08-31'}")
+        review, _ = answered(load(root), "2027-09-01")
+
+        assert review["guidelines"] == [{"id": OLD, "version": "v2.0.2026"}]
+        assert "the last one: Adult spine imaging v2.0.2026" in review["edition_note"]
+
     def test_a_document_gives_way_to_the_new_edition_too(self, both: Guidelines) -> None:
         """Otherwise the summary would begin to refuse studies on the day on which a new edition takes force."""
         for study in both.studies.with_key(CERVICAL_MRI):
