@@ -8,7 +8,7 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator
 
 from cds_service.core.errors import RequestError
-from cds_service.hooks.request import decode
+from cds_service.hooks.decode import decode
 from cds_service.hooks.request_schema import UUID, bad_request
 from cds_service.store.rows import Feedback
 

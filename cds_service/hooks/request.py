@@ -5,15 +5,13 @@ Unknown members are ignored at every level. `hookInstance` is checked and then n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import orjson
-
 from cds_service.core.errors import RequestError
 from cds_service.hooks import request_schema
+from cds_service.hooks.decode import decode
 from cds_service.hooks.fhir_servers import FhirServers
 from cds_service.hooks.request_schema import ORDER_SELECT, ORDER_SIGN
 
@@ -21,14 +19,6 @@ HOOKS: Final = (ORDER_SELECT, ORDER_SIGN)
 
 # Real orders stay below twenty levels. Code that walks a draft recursively can rely on this.
 DEEPEST_ORDER: Final = 100
-
-# Members whose repetition would let two readers see two different patients or orders in one body.
-_DECISIVE: Final = tuple(
-    f'"{name}"'.encode()
-    for name in ("hook", "context", "userId", "patientId", "encounterId", "selections", "draftOrders", "prefetch",
-                 "fhirServer", "fhirAuthorization", "access_token")
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class FhirAccess:
@@ -58,34 +48,6 @@ class HookRequest:
         if self.fhir is None or servers.allows(self.fhir.base_url):
             return self
         return replace(self, fhir=None)
-
-
-def decode(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`. Raises RequestError 400 for anything else, also for a decisive member sent twice."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RequestError(400, "invalid", "the body is not valid JSON") from None
-    if not isinstance(value, dict):
-        raise RequestError(400, "structure", "the body must be a JSON object")
-    if any(body.count(name) > 1 for name in _DECISIVE):
-        _refuse_repeated_members(body)
-    return value
-
-
-def _refuse_repeated_members(body: bytes) -> None:
-    """The fast decoder keeps the last of two equal members without a word; this slower one sees both."""
-
-    def unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        read = dict(members)
-        if len(read) < len(members):
-            raise RequestError(400, "invalid", "an object in the body has two members of the same name")
-        return read
-
-    try:
-        json.loads(body, object_pairs_hook=unique)
-    except RecursionError:
-        raise RequestError(400, "invalid", "the body is nested too deeply") from None
 
 
 def read_request(body: bytes, hook: str | None = None) -> HookRequest:

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from cds_service.core.errors import RequestError
-from cds_service.hooks.request import FhirAccess, HookRequest, decode, read_request
+from cds_service.hooks.decode import decode
+from cds_service.hooks.request import FhirAccess, HookRequest, read_request
 from tests.hook_requests import a_request, an_order, replaced, without
 
 
