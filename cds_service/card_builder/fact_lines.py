@@ -44,6 +44,19 @@ def chart_date(text: str | None, words: Words) -> str:
     )
 
 
+def amount(value: float | Range, phrase: FactPhrase, words: Words) -> str:
+    """A fact's number or range; a stretch of time in completed units, as ages are told."""
+    if not phrase.counts_completed:
+        return number(value, words)
+    if isinstance(value, Range):
+        return number(Range(_completed(value.low), _completed(value.high)), words)
+    return number(_completed(value), words)
+
+
+def _completed(value: float) -> float:
+    return math.floor(value) if math.isfinite(value) else value
+
+
 def number(value: float | Range, words: Words) -> str:
     if not isinstance(value, Range):
         return _digits(value)
@@ -59,17 +72,17 @@ def with_unit(text: str, amount: float | Range, phrase: FactPhrase) -> str:
     """ "1 week", "3 of 6 weeks"."""
     if phrase.unit is None:
         return text
-    return f"{text} {phrase.unit[0] if amount == 1 else phrase.unit[1]}".rstrip()
+    one, many = phrase.unit
+    return f"{text} {one if amount == 1 or text == '1' else many}".rstrip()
 
 
-def thresholds(criteria: Iterable[Criterion]) -> dict[str, float]:
-    """The least that criteria ask of each fact, in the fact's unit."""
-    limits: dict[str, float] = {}
+def threshold(criteria: Iterable[Criterion], ref: str) -> float | None:
+    """The least that the first of the criteria to speak of a fact asks of it, in the fact's unit."""
     for criterion in criteria:
         for test in fact_tests(criterion.when) if criterion.when else ():
-            if test.comparison in _THRESHOLDS and isinstance(test.operand, float):
-                limits.setdefault(test.name, test.operand)
-    return limits
+            if test.name == ref and test.comparison in _THRESHOLDS and isinstance(test.operand, float):
+                return test.operand
+    return None
 
 
 def age_text(evidence: Iterable[Evidence], words: Words) -> str:
@@ -152,11 +165,13 @@ def value_text(value: Value | None, phrase: FactPhrase, words: Words, limit: flo
         case tuple():
             return words.joined([value_text(code, phrase, words) for code in value])
         case _:
-            text = number(value, words)
-            if limit is not None and _is_below(value, limit):
-                text = words.patterns["number"]["of"].must_fill(value=text, limit=_digits(limit))
-                return with_unit(text, limit, phrase)
-            return with_unit(text, value, phrase)
+            text = amount(value, phrase, words)
+            if limit is None or not _is_below(value, limit):
+                return with_unit(text, value, phrase)
+            patterns = words.patterns["number"]
+            if isinstance(value, Range) and limit <= value.high < math.inf:
+                return patterns["needed"].must_fill(value=with_unit(text, value, phrase), limit=_digits(limit))
+            return with_unit(patterns["of"].must_fill(value=text, limit=_digits(limit)), limit, phrase)
 
 
 def _place(fact: Fact, words: Words) -> str:

@@ -6,17 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from cds_service.card_builder import markdown
 from cds_service.card_builder.fact_lines import (
     age_text,
+    amount,
     chart_date,
     day,
     evidence_lines,
     lower_bound,
     number,
-    thresholds,
+    threshold,
     with_unit,
 )
 from cds_service.card_builder.slots import capitalised, inline
@@ -59,7 +61,8 @@ class Slots:
 
     def detail(self, template: Template) -> str:
         """The paragraphs whose slots all have something in them."""
-        values = {name: markdown.escape(text) for name, text in self.text.items()} | self.blocks
+        wanted = template.detail_slots
+        values = {name: markdown.escape(text) for name, text in self.text.items() if name in wanted} | self.blocks
         filled = (paragraph.fill(values) for paragraph in template.detail)
         return "\n\n".join(text for text in filled if text is not None)
 
@@ -158,12 +161,14 @@ def _durations(review: Review, words: Words) -> dict[str, str]:
         said["until"] = day(until, words)
     since = next((fact.value for ref, fact in facts.items() if ref.startswith(SINCE_IMAGING)), None)
     if isinstance(since, int | float | Range) and not isinstance(since, bool):
-        said["since_imaging"] = with_unit(number(since, words), since, words.phrase(SINCE_IMAGING))
-    needed = thresholds(_criteria(review)).get(TREATMENT)
+        said["since_imaging"] = with_unit(
+            amount(since, words.phrase(SINCE_IMAGING), words), since, words.phrase(SINCE_IMAGING)
+        )
+    needed = threshold(_criteria(review), TREATMENT)
     done = facts[TREATMENT].value if TREATMENT in facts else None
     low = lower_bound(done)
     if isinstance(done, int | float | Range) and needed is not None and low is not None and low < needed:
-        said |= {"done": number(done, words), "needed": number(needed, words)}
+        said |= {"done": amount(done, words.phrase(TREATMENT), words), "needed": number(needed, words)}
         said["needed_weeks"] = with_unit(counted(needed, words), needed, words.phrase(TREATMENT))
     return said
 
@@ -196,7 +201,8 @@ def _first_recorded(refs: Iterable[str], evidence: Sequence[Evidence]) -> str | 
 
 def _lists(review: Review, words: Words) -> dict[str, str]:
     # Only of the treatment trial does "3 of 6" say more than the criterion itself.
-    limits = {ref: limit for ref, limit in thresholds(_criteria(review)).items() if ref == TREATMENT}
+    needed = threshold(_criteria(review), TREATMENT) if any(item.ref == TREATMENT for item in review.evidence) else None
+    limits = {} if needed is None else {TREATMENT: needed}
     until = _until(review)
     facts = list(evidence_lines(review.evidence, words, limits, {TREATMENT: until} if until else {}))
     if age := age_text(review.evidence, words):
@@ -237,7 +243,12 @@ def _criterion_lines(review: Review, words: Words) -> Iterator[str]:
 
 
 def _says(criterion: Criterion) -> str:
-    return markdown.escape(_NOTES_POINTER.sub("", criterion.says))
+    return _own_sentence(criterion.says)
+
+
+@lru_cache(maxsize=4096)  # criteria are ours, and the same few hundred in every response
+def _own_sentence(text: str) -> str:
+    return markdown.escape(_NOTES_POINTER.sub("", text))
 
 
 def _criteria(review: Review) -> Iterator[Criterion]:

@@ -27,7 +27,7 @@ _FACT_KEYS: Final = (
     "more", "no_words",
 )  # fmt: skip
 _PATTERNS: Final[dict[str, tuple[Sequence[str], frozenset[str]]]] = {
-    "number": (("at_least", "range", "of"), frozenset({"low", "high", "value", "limit"})),
+    "number": (("at_least", "range", "of", "needed"), frozenset({"low", "high", "value", "limit"})),
     "fact": (_FACT_KEYS, _FACT_SLOTS),
     "guideline": (("cited", "whole", "between", "unknown"), frozenset({"title", "sections", "version"})),
     "suggestions": (("change", "change_uncoded", "add", "add_uncoded", "remove"), frozenset({"study", "code"})),
@@ -40,6 +40,9 @@ _TABLES: Final[dict[str, Sequence[str]]] = {
 }
 _OPEN_TABLES: Final = ("places", "unread", "modalities", "not_recognised")
 _KEYS: Final = ("months", "numbers", "paragraphs", *_PATTERNS, *_TABLES, *_OPEN_TABLES)
+
+
+COMPLETED: Final = frozenset({"day", "week", "month", "year"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class FactPhrase:
     values: Mapping[str, str] | None = None
     absent: str | None = None
     shown: bool = True
+
+    @property
+    def counts_completed(self) -> bool:
+        """Whether it is a stretch of time, which is told in completed days, weeks, months or years."""
+        return self.unit is not None and self.unit[0] in COMPLETED
 
 
 @dataclass(frozen=True, slots=True)

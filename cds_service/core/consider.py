@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from cds_service.core.alternatives import Alternatives, Catalogue, distinct
-from cds_service.core.criterion import REQUESTED_REGION, Criterion, Outcome
+from cds_service.core.criterion import REQUESTED_REGION, Criterion, Node, Outcome
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
 from cds_service.core.escapes import RED_FLAG_ANY, escapes
 from cds_service.core.evaluate import Evaluation, Reading
@@ -22,6 +22,7 @@ LEVELS = ("cervical", "thoracic", "lumbar")
 SPREAD = {"entire_spine", "whole_body"}
 MRI_CONTRASTS = ("without", "without_and_with")
 CONTRASTS = ("without", "with", "without_and_with")
+CONDITIONS = (Outcome.SUPPORTED, Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED, Outcome.REQUIRES)
 UNSUPPORTED = Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, ())
 REQUESTED_CONTRAST = "requested_contrast"
 XRAY, MRI, CT = "XR", "MR", "CT"
@@ -192,16 +193,18 @@ class Consideration:
         judge = self.judge_of(study)
         red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
         found = Alternatives(study, judge, self._catalogue, self, self.order.review_date)
+        nearby = verdict.decided_by
         if verdict.ground is Ground.UNMET:
             verdict = self._with_right_study(judge, verdict, found)
+        unless = escapes(judge, replace(verdict, decided_by=(*verdict.decided_by, *nearby)))
         alternatives = found.of(verdict) if verdict.ground is not Ground.PLAIN_XRAY else ()
         if verdict.ground is Ground.POINTER and any(c.only_if_uncovered for c in verdict.decided_by):
             alternatives = found.for_urgent_review(self._adult_red_flags)
-        unless = escapes(judge, verdict)
         if red_flag and self._red_flag_wants_another(verdict):
             for_red_flag = found.for_red_flag()
             verdict = self._decided_by_red_flag(verdict, for_red_flag)
             alternatives = (*self._unless_drafted(for_red_flag), *alternatives)
+            unless = escapes(judge, verdict)
         contraindicated = study.modality == MRI and judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
         if contraindicated:
             alternatives = (*alternatives, *self._ct_instead(study))
@@ -211,12 +214,12 @@ class Consideration:
             determination=verdict.determination,
             ground=verdict.ground,
             decided_by=verdict.decided_by,
-            judged=self._judged(judge, verdict),
+            judged=self._judged(judge, verdict, alternatives),
             asks_for=verdict.asks_for,
             unless=unless,
             steps=judge.failed_steps(verdict.paths),
             alternatives=tuple(a for a in alternatives if not self._is_drafted(a)),
-            evidence=self._evidence(judge, verdict),
+            evidence=self._evidence(judge, verdict, *((MRI_CONTRAINDICATED,) if contraindicated else ())),
             notes=self._notes(judge, verdict),
             red_flag=red_flag,
             beside=("mri_contraindicated",) if contraindicated else (),
@@ -245,10 +248,8 @@ class Consideration:
             return verdict if verdict.decided_by else self._spoken_of_at_all(judge, verdict, found)
         sections = {criterion.section for criterion in elsewhere}
         paths = tuple(path for path in verdict.paths if path.criterion.section in sections)
-        of_other_paths = {
-            id(c) for path in verdict.paths if path not in paths for c in (path.criterion, *path.requires)
-        }
-        own = [c for c in verdict.decided_by if id(c) not in of_other_paths]
+        steps = [step for path in paths for step in path.requires]
+        own = [c for c in verdict.decided_by if c.section in sections or c in steps or c.outcome not in CONDITIONS]
         return replace(verdict, decided_by=tuple(dict.fromkeys((*own, *elsewhere))), paths=paths)
 
     def _ct_instead(self, study: Study) -> Iterator[Alternative]:
@@ -291,17 +292,30 @@ class Consideration:
 
     # -- what is shown beside the verdict ---------------------------------------------------------------------------
 
-    def _judged(self, judge: Judge, verdict: Verdict) -> tuple[Judged, ...]:
-        """The deciding criteria, the prerequisites of their paths, and what else of their sections is not ruled out."""
+    def _judged(self, judge: Judge, verdict: Verdict, offered: Iterable[Alternative]) -> tuple[Judged, ...]:
+        """The deciding criteria, the prerequisites of their paths, and what else of their sections is not ruled out.
+
+        A criterion that decides for a study that is offered holds of that study, not of the one ordered.
+        """
         sections = {criterion.section for criterion in verdict.decided_by}
         required = [r for path in verdict.paths for r in path.requires if judge.fits(r) is not NOT_MET]
         beside = [c for c in judge.plan.speaking() if c.section in sections and judge.holds(c) is not NOT_MET]
-        criteria = dict.fromkeys((*verdict.decided_by, *required, *beside))
-        return tuple(Judged(criterion, judge.holds(criterion, _reading(criterion))) for criterion in criteria)
+        speaking = {criterion: judge for a in offered if a.study for criterion, judge in self._deciding(a.study)}
+        return tuple(
+            Judged(criterion, speaking.get(criterion, judge).holds(criterion, _reading(criterion)))
+            for criterion in dict.fromkeys((*verdict.decided_by, *required, *beside))
+        )
 
-    def _evidence(self, judge: Judge, verdict: Verdict) -> tuple[Evidence, ...]:
-        """Known facts that the deciding criteria read, each once; age where a bound other than adulthood decides."""
-        nodes = [path.when for path in verdict.paths]
+    def _deciding(self, study: Study) -> Iterator[tuple[Criterion, Judge]]:
+        for criterion in self.verdict_on(study).decided_by:
+            yield criterion, self.judge_of(study)
+
+    def _evidence(self, judge: Judge, verdict: Verdict, *beside: Node) -> tuple[Evidence, ...]:
+        """Known facts that the deciding criteria and what is said `beside` them read, each once.
+
+        Age only where a bound other than adulthood decides.
+        """
+        nodes = [*beside, *(path.when for path in verdict.paths)]
         nodes += [r.when for path in verdict.paths for r in path.requires if r.when is not None and judge.binds(r)]
         nodes += [c.when for c in verdict.decided_by if c.when is not None and c.outcome is not Outcome.REQUIRES]
         refs = [AGE, AGE_YEARS] if any(is_age_bound(c) for c in verdict.decided_by) else []

@@ -163,12 +163,21 @@ class Judge:
 
     def _not_read(self) -> Verdict | None:
         """Something that could support the study could not be read: that is no reason to refuse it."""
-        paths = self._open_paths()
-        blocked = {ref for path in paths for way in self.ways.to(self.path_node(path))[:1] for ref in way.blocked}
-        if not blocked:
+        shortest = {path: way for path in self._open_paths() for way in self.ways.to(self.path_node(path))[:1]}
+        if not any(way.blocked for way in shortest.values()):
             return None
-        decided = tuple(path.criterion for path in paths)
-        return Verdict(Determination.NEEDS_INFORMATION, Ground.NOT_READ, decided, paths, blocked=tuple(sorted(blocked)))
+        speaking = {path: way for path, way in shortest.items() if self.speaks_of_patient(path)} or shortest
+        least = min(way.size for way in speaking.values())
+        paths = self._preferred(tuple(path for path, way in speaking.items() if way.size == least))
+        blocked = {ref for path in paths for ref in speaking[path].blocked}
+        return Verdict(
+            Determination.NEEDS_INFORMATION,
+            Ground.NOT_READ,
+            tuple(path.criterion for path in paths),
+            paths,
+            asks_for=tuple(sorted({ref for path in paths for ref in speaking[path].asks})),
+            blocked=tuple(sorted(blocked)),
+        )
 
     def _no_indication(self) -> Verdict | None:
         if any(map(self.speaks_of_patient, self.plan.paths)) or self._circumstances.has_indication():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not
@@ -118,10 +118,11 @@ class Ways:
             whole = definition.named_whole if turning and want is MET else None
             inside = self.to(derivation, want, turning=turning and whole is None)
             return inside if whole is None else (*inside, Way(turns=frozenset({whole})))
+        if self._evaluation.silence_is_open(definition, Reading.SUPPORT):
+            # Who orders may know what the record would have told; the order still waits for a record that failed.
+            return (replace(asked, blocked=frozenset({ref})) if fact.why is Why.NOT_RETRIEVED else asked,)
         if fact.why is Why.NOT_RETRIEVED:
             return (Way(blocked=frozenset({ref})),)
-        if self._evaluation.silence_is_open(definition, Reading.SUPPORT):
-            return (asked,)
         if fact.why is Why.UNREADABLE:
             return (Way(blocked=frozenset({ref})),)
         return (Way(turns=frozenset({ref})),) if turning else ()

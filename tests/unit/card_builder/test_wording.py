@@ -105,6 +105,22 @@ def test_summaries(outcome: Any, summary: str) -> None:
             "- Treatment in this episode: at least 1 of 6 weeks; 6 weeks are reached on 1 Dec 2026",
         ),
         (
+            reviews.recorded("conservative_treatment_weeks", Range(2.4, 3), None, "Basic"),
+            "- Treatment in this episode: 2 to 3 of 6 weeks; 6 weeks are reached on 1 Dec 2026",
+        ),
+        (
+            reviews.recorded("conservative_treatment_weeks", Range(5.9, 5.99), None, "Basic"),
+            "- Treatment in this episode: 5 of 6 weeks; 6 weeks are reached on 1 Dec 2026",
+        ),
+        (
+            reviews.recorded("conservative_treatment_weeks", Range(2, 10.5), None, "Basic"),
+            "- Treatment in this episode: 2 to 10 weeks (6 needed); 6 weeks are reached on 1 Dec 2026",
+        ),
+        (
+            reviews.recorded("conservative_treatment_weeks", Range(6.6, 8.1), None, "Basic"),
+            "- Treatment in this episode: 6 to 8 weeks",
+        ),
+        (
             reviews.recorded("conservative_treatment_weeks", 8.0, None, "Basic"),
             "- Treatment in this episode: 8 weeks",
         ),

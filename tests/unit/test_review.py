@@ -1,0 +1,74 @@
+"""What a review says beside its verdict, on the committed requests of the synthetic patients."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from cds_service.core.determination import Determination, Ground, Review
+from cds_service.core.truth import MET
+from cds_service.fhir.bundle import Failure
+from cds_service.fhir.record import PatientRecord
+from cds_service.guidelines.load import Guidelines, load
+from cds_service.resources import fixtures_dir
+from cds_service.review import Consultation, review
+from cds_service.web.demo.hook_requests import request_path
+
+GUIDELINES: Guidelines = load()
+
+
+def reviewed(story: str, *, not_read: tuple[str, ...] = ()) -> Review:
+    """The story's only order, with queries for some resource types failing."""
+    body: dict[str, Any] = json.loads(request_path(fixtures_dir(), story, "order-sign").read_text())
+    found = [resource for value in body["prefetch"].values() for resource in resources(value)]
+    kept = [resource for resource in found if resource["resourceType"] not in not_read]
+    patient = body["context"]["patientId"]
+    drafts = tuple(entry["resource"] for entry in body["context"]["draftOrders"]["entry"])
+    failures = [Failure(name, "timeout") for name in not_read]
+    record = PatientRecord.build(patient, kept, failures)
+    scope = frozenset(f"ServiceRequest/{draft['id']}" for draft in drafts)
+    (outcome,) = review(Consultation("order-sign", drafts, scope, record, date(2026, 11, 10)), GUIDELINES)
+    assert isinstance(outcome, Review)
+    return outcome
+
+
+def resources(value: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if value is None or value["resourceType"] == "OperationOutcome":
+        return []
+    return [entry["resource"] for entry in value.get("entry", [])] if value["resourceType"] == "Bundle" else [value]
+
+
+def test_what_the_record_would_have_told_can_be_answered_by_who_orders() -> None:
+    found = reviewed("low-back-pain-undocumented", not_read=("Communication", "CarePlan"))
+    assert (found.determination, found.ground) == (Determination.NEEDS_INFORMATION, Ground.NOT_READ)
+    assert set(found.asks_for) == {
+        "clinical_reevaluation",
+        "conservative_treatment_failed",
+        "conservative_treatment_weeks",
+    }
+    assert found.not_read == ("CarePlan", "Communication")
+    assert {criterion.section for criterion in found.decided_by} == {"SP-5.1"}
+
+
+def test_a_record_that_fails_elsewhere_changes_nothing() -> None:
+    assert reviewed("low-back-pain-six-weeks", not_read=("Goal", "Appointment")).not_read == ()
+
+
+def test_a_criterion_that_decides_for_the_study_offered_is_told_as_it_holds_of_that_study() -> None:
+    found = reviewed("foot-drop-neck-mri")
+    truths = {judged.criterion.id: judged.truth for judged in found.judged}
+    assert found.alternatives[0].code == "72148"
+    assert {truths[criterion.id] for criterion in found.decided_by} == {MET}
+    assert "hemangioma_appearance" not in found.unless
+
+
+def test_paths_of_other_conditions_do_not_decide_beside_the_right_study() -> None:
+    found = reviewed("disc-with-contrast")
+    assert {criterion.section for criterion in found.decided_by} == {"SP-2.2", "SP-6.1"}
+
+
+def test_a_contraindication_to_mri_is_among_the_evidence() -> None:
+    found = reviewed("pacemaker-mri")
+    assert found.beside == ("mri_contraindicated",)
+    assert "implanted_device_not_mr_conditional" in {evidence.ref for evidence in found.evidence}
