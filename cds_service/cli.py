@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -67,6 +68,7 @@ def demo(port: int | None) -> None:
     from cds_service.web.serve import serve as run
 
     settings = config.load(mode="demo", host="127.0.0.1", port=port, workers=1, threads=4)
+    settings = replace(settings, app_url=settings.app_url or f"{settings.base_url}/documentation/launch")
     click.echo(f"Demo on http://127.0.0.1:{settings.port}/ (synthetic patients, this machine only)", err=True)
     run(settings)
 

@@ -41,10 +41,24 @@ def _lines(settings: Settings) -> Iterator[str]:
         f"{settings.fhir_deadline:g} seconds. Feedback waits for the store {settings.feedback_timeout:g} seconds."
     )
     yield f"Logs at level {settings.log_level}; nothing about a patient is logged at any level."
+    yield from _pages(settings)
     if settings.audit_folder:
         yield f"Keeps every hook request and response, patient data included, in {settings.audit_folder}."
     else:
         yield "Keeps no request or response."
+
+
+def _pages(settings: Settings) -> Iterator[str]:
+    """What is offered to people rather than to clients."""
+    if settings.app_client_id:
+        yield (
+            f"Offers its documentation app as the SMART client {settings.app_client_id}, "
+            f"which signs in through {settings.base_url}/documentation/callback."
+        )
+    if settings.app_url:
+        yield f"Cards link to the app at {settings.app_url}."
+    if not settings.demo:
+        yield "The analytics page " + ("asks for its token." if settings.analytics_token else "is closed.")
 
 
 def _client_lines(client: Client, settings: Settings) -> Iterator[str]:

@@ -17,6 +17,7 @@ from cds_service.core.errors import ConfigurationError
 from cds_service.hooks.fhir_servers import FhirServers
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+SHORTEST_TOKEN: Final = 24
 _POSITIVE: Final = ("port", "workers", "threads", "max_body_bytes", "fhir_deadline", "feedback_timeout")
 
 
@@ -33,7 +34,10 @@ class Settings:
     says who may call; in demo mode `fhir_servers`, `allowed_origins` and `client_profile` (`card_builder.PROFILES`)
     hold for any caller. `private_networks` are those that outgoing connections may reach although they are not public,
     `ca_file` the certificates they trust instead of the public ones. `app_url` is the SMART app in which open
-    questions are answered; without it no card links to one. Without `audit_folder` no request or response is kept.
+    questions are answered; without it no card links to one. Our own is at /documentation/launch of this service:
+    `app_client_id` is the name under which record systems know it, and without that name production does not offer it.
+    `analytics_token` opens /analytics in production, which is closed without it. Without `audit_folder` no request or
+    response is kept.
     """
 
     mode: Mode = Mode.DEMO
@@ -49,6 +53,8 @@ class Settings:
     private_networks: tuple[str, ...] = ()
     ca_file: str | None = None
     app_url: str | None = None
+    app_client_id: str | None = None
+    analytics_token: str | None = field(default=None, repr=False)
     public_base_url: str | None = None
     max_body_bytes: int = 20_000_000
     fhir_deadline: float = 3.0
@@ -106,6 +112,8 @@ def _problems(settings: Settings) -> Iterator[str]:
     for server in settings.fhir_servers:
         if split(server) is None:
             yield f"fhir_servers: {server} is not an absolute URL such as https://ehr.example.org/fhir"
+    if settings.analytics_token is not None and len(settings.analytics_token) < SHORTEST_TOKEN:
+        yield f"analytics_token must have at least {SHORTEST_TOKEN} characters"
     yield from _demo_problems(settings) if settings.demo else _production_problems(settings)
 
 

@@ -70,6 +70,8 @@ def _from_file(path: Path) -> dict[str, Any]:
             f"{path}: database_url holds a password, which a file is not the place for; put the URL in "
             f"{PREFIX}DATABASE_URL, or the password alone in PGPASSWORD"
         )
+    if "analytics_token" in values:
+        raise ConfigurationError(f"{path}: analytics_token is a secret; put it in {PREFIX}ANALYTICS_TOKEN")
     return values
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,15 +24,17 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def running_demo(folder: Path) -> Iterator[str]:
-    """The address of a demo of its own, with its store in `folder`."""
-    settings = Settings(database_url=f"sqlite:///{folder / 'store.sqlite3'}")
+def running_demo(folder: Path, *, app: bool = False) -> Iterator[str]:
+    """The address of a demo of its own, with its store in `folder`. With `app`, cards link to the documentation app."""
+    port = _free_port()
+    link = f"http://127.0.0.1:{port}/documentation/launch" if app else None
+    settings = Settings(database_url=f"sqlite:///{folder / 'store.sqlite3'}", port=port, app_url=link)
     engine = open_database(settings.store_url)
     migrate(engine)
     store = Store(engine, Writer(engine))
     server = make_server(
         settings.host,
-        0,
+        port,
         create_app(settings, desk=make_desk(settings), store=store),
         threaded=True,
         request_handler=Quiet,
@@ -46,3 +49,9 @@ def running_demo(folder: Path) -> Iterator[str]:
         server.server_close()
         store.close()
         engine.dispose()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any, Final
-from uuid import uuid4
 
 import orjson
 from flask import Flask, Response, request
@@ -21,6 +20,7 @@ from cds_service.web.demo.capability import capability_statement
 from cds_service.web.demo.outcome import FhirError, operation_outcome
 from cds_service.web.demo.resource_store import FHIR_ID, MOST_WRITES, Resource, ResourceStore, StoreFull
 from cds_service.web.demo.search_parameters import BY_TYPE
+from cds_service.web.demo.smart_server import add_smart
 
 LARGEST_BODY: Final = 256_000
 
@@ -50,6 +50,7 @@ def record_system(store: ResourceStore) -> Flask:
     app.register_error_handler(HTTPException, _refuse_http)
     _add_reading(app, store)
     _add_writing(app, store)
+    add_smart(app, store, _base)
 
     @app.route("/", defaults={"rest": ""}, methods=_METHODS)
     @app.route("/<path:rest>", methods=_METHODS)
@@ -83,11 +84,6 @@ def _add_reading(app: Flask, store: ResourceStore) -> None:
         if found is None:
             raise FhirError(404, "not-found", "no such resource")
         return _json(found)
-
-    @app.post("/_services/smart/Launch")
-    def smart_launch() -> Response:
-        """What EHR simulators ask before they open an app from a card; the launch carries no context here."""
-        return _json({"launch_id": str(uuid4())})
 
 
 def _add_writing(app: Flask, store: ResourceStore) -> None:
