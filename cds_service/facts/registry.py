@@ -20,9 +20,18 @@ Extractor = Callable[["Chart", str | None], Fact | None]
 
 # Where structured answers stand. A fact is not undocumented while these could not be read.
 ANSWERS: Final = ("QuestionnaireResponse", "Observation")
-# Types that many servers do not offer at all. There, "no such search" means that nothing of the kind exists.
-_OPTIONAL: Final = frozenset({"Appointment", "CarePlan", "Communication", "Device", "Goal", "MedicationStatement"})
-_NOT_OFFERED: Final = frozenset({"http 400", "http 404", "http 405", "http 501"})
+# Facts that a birth date settles better than any answer.
+CHART_FIRST: Final = frozenset({"age_years", "age_months"})
+# Types that many servers do not offer at all, with the answers that say so. There, "no such search" means that nothing
+# of the kind exists. A 400 may also mean a search that wants more parameters, so it counts for the rarest types only.
+_NO_SUCH_TYPE: Final = frozenset({"http 404", "http 405", "http 501"})
+_NOT_OFFERED: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(
+        ("Appointment", "CarePlan", "Communication", "Device", "Goal", "MedicationStatement"),
+        _NO_SUCH_TYPE | {"http 400"},
+    ),
+    **dict.fromkeys(("ImagingStudy", "QuestionnaireResponse"), _NO_SUCH_TYPE),
+}
 
 
 # A number that follows from another one: (the other fact, how many times it).
@@ -87,7 +96,8 @@ def infer(chart: Chart, fact_id: str, argument: str | None) -> Fact:
     if found is not None and (found.value is True or isinstance(found.value, Range)):
         return found
     if reader is None or reader.reads:
-        reads = (*(reader.reads if reader else ()), *ANSWERS)
+        settled = found is not None and found.known and fact_id in CHART_FIRST
+        reads = (*(reader.reads if reader else ()), *(() if settled else ANSWERS))
         failures = [failure for failure in chart.record.failures(reads) if not _not_offered(failure)]
         if failures:
             named = ", ".join(dict.fromkeys(f"{failure.resource_type}: {failure.reason}" for failure in failures))
@@ -96,7 +106,7 @@ def infer(chart: Chart, fact_id: str, argument: str | None) -> Fact:
 
 
 def _not_offered(failure: Failure) -> bool:
-    return failure.resource_type in _OPTIONAL and failure.reason in _NOT_OFFERED
+    return failure.reason in _NOT_OFFERED.get(failure.resource_type, ())
 
 
 def unreadable(*sources: Source, note: str) -> Fact:

@@ -87,6 +87,23 @@ def test_a_denial_that_a_missing_page_could_undo_does_not_stand(sheet, coded):
     assert sheet(normal, failures=["Observation"]).read("infection_labs_abnormal").why is Why.NOT_RETRIEVED
 
 
-@pytest.mark.parametrize(("reason", "why"), [("http 404", Why.NOT_DOCUMENTED), ("http 500", Why.NOT_RETRIEVED)])
-def test_a_type_that_a_server_does_not_offer_is_not_a_failure(sheet, reason, why):
-    assert sheet(failures=[f"MedicationStatement:{reason}"]).read("long_term_glucocorticoids").why is why
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        ("MedicationStatement:http 404", Why.NOT_DOCUMENTED),
+        ("MedicationStatement:http 400", Why.NOT_DOCUMENTED),
+        ("MedicationStatement:http 500", Why.NOT_RETRIEVED),
+        ("MedicationStatement:http 403", Why.NOT_RETRIEVED),
+        ("QuestionnaireResponse:http 404", Why.NOT_DOCUMENTED),
+        ("QuestionnaireResponse:http 400", Why.NOT_RETRIEVED),
+        ("Condition:http 404", Why.NOT_RETRIEVED),
+    ],
+)
+def test_a_type_that_a_server_does_not_offer_is_not_a_failure(sheet, failure, why):
+    assert sheet(failures=[failure]).read("long_term_glucocorticoids").why is why
+
+
+@pytest.mark.parametrize("failed", ["Observation", "QuestionnaireResponse"])
+def test_an_age_from_the_birth_date_does_not_wait_for_answers(sheet, failed):
+    assert sheet(failures=[failed]).read("age_years").value == sheet().read("age_years").value
+    assert sheet(born=None, failures=[failed]).read("age_years").why is Why.NOT_RETRIEVED
