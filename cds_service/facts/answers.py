@@ -33,7 +33,7 @@ LASTING: Final = frozenset({
     "procedure_history", "us_icd10_policy_list", "immunocompromised", "organ_transplant_on_antirejection",
     "chronic_dialysis", "immunosuppressant_therapy", "implanted_ferromagnetic_material",
     "implanted_device_not_mr_conditional", "mri_contraindication_attested", "mri_contraindicated",
-    "long_term_glucocorticoids", "hemangioma_appearance", "curve_feature", "cobb_angle_degrees",
+    "long_term_glucocorticoids", "hemangioma_appearance", "curve_feature",
     "thoracic_kyphosis_degrees", "predens_interval_mm", "neural_canal_width_mm", "scoliosis_surgery_timepoint",
     "skin_lesion", "cutaneous_high_risk_lesion", "dimple_diameter_mm", "dimple_distance_to_anus_cm",
     "dimple_base_visible", "imaging_finding", "spinal_ultrasound_result", "age_years", "age_months",
@@ -358,9 +358,5 @@ def _expired(chart: Chart, definition: FactDefinition, ref: str, statement: Stat
     if episode.first is not None and when.last < episode.first:
         return "answered before the current symptoms began"
     settings = chart.settings
-    if definition.id == "concordant_root_finding":
-        by_test = ref.endswith(("(advanced_imaging)", "(electrodiagnostics)"))
-        months = settings.root_study_months if by_test else settings.root_finding_months
-        return "answered too long ago" if months_between(when.last, chart.review_date) > months else None
     days = settings.answer_days_child if chart.is_child else settings.answer_days_adult
     return "answered too long ago" if (chart.review_date - when.last).days > days else None

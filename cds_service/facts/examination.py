@@ -9,7 +9,7 @@ from cds_service.core.fact import Fact, Source
 from cds_service.core.quantity import Range
 from cds_service.core.truth import NOT_MET
 from cds_service.facts.answers import Statement
-from cds_service.facts.evidence import day_of, member_in, merged, regions_in, source_of, within_days
+from cds_service.facts.evidence import day_of, happened, member_in, merged, regions_in, source_of, within_days
 from cds_service.facts.problems import matches
 from cds_service.facts.registry import ANSWERED, fact
 from cds_service.fhir.codes import FACT, codes_of, codings
@@ -90,16 +90,14 @@ def _months(chart: Chart, dated: list[tuple[DayRange | None, Source]]) -> Fact |
 
 @fact("concordant_root_finding(electrodiagnostics)", reads=("DiagnosticReport",), needs=(_ELECTRODIAGNOSTICS,))
 def concordant_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact | None:
-    """A nerve test whose coded conclusion is a radiculopathy, within the policy window."""
-    for report in chart.coded("DiagnosticReport", chart.codes(_ELECTRODIAGNOSTICS)):
-        day = day_of(chart, report)
-        concluded = any(
-            member_in(chart.codes(f"radiculopathy-{region}"), report.get("conclusionCode"))
-            for region in ("cervical", "thoracic", "lumbar")
-        )
-        if usable(report) and concluded and within_days(chart, day, chart.settings.root_study_months * 31):
-            return Fact.of(True, source_of(report, day))
-    return None
+    """The latest nerve test, when its coded conclusion is a radiculopathy."""
+    dated = [(day, done) for done in _nerve_tests(chart) if (day := day_of(chart, done)) and happened(chart, day)]
+    day, latest = max(dated, key=lambda pair: pair[0].last, default=(None, {}))
+    concluded = any(
+        member_in(chart.codes(f"radiculopathy-{region}"), latest.get("conclusionCode"))
+        for region in ("cervical", "thoracic", "lumbar")
+    )
+    return Fact.of(True, source_of(latest, day)) if concluded else None
 
 
 @fact("progressive_neuro_deficit", reads=("Observation",), needs=(ANSWERED,))

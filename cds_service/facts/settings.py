@@ -28,7 +28,6 @@ class Settings:
     may be a chronic problem and says nothing about the present episode.
     `treatment_gap_days`: treatment items further apart than this are not one course.
     `answer_days_child`, `answer_days_adult`: an answer about symptoms or examination holds this long.
-    `root_finding_months`, `root_study_months`: how long examination and test findings of a nerve root hold.
     """
 
     long_term_steroid_days: int = 90
@@ -47,5 +46,3 @@ class Settings:
     treatment_gap_days: int = 14
     answer_days_child: int = 60
     answer_days_adult: int = 365
-    root_finding_months: int = 3
-    root_study_months: int = 12

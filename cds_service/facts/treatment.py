@@ -25,24 +25,18 @@ from cds_service.fhir.status import usable
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
 
-# What counts as treatment, by the name we give it. Muscle relaxants and braces are named, and count for no time.
-_MEDICINES: Final[dict[str, str]] = {
-    "med-nsaid": "nsaid",
-    "med-analgesic-nonopioid": "analgesic",
-    "med-opioid": "opioid",
-    "med-corticosteroid-systemic": "corticosteroid",
-}
+# What counts as treatment. Muscle relaxants and braces do not.
+_MEDICINES: Final = ("med-nsaid", "med-analgesic-nonopioid", "med-opioid", "med-corticosteroid-systemic")
 _ON_THE_SKIN: Final = ("med-nsaid", "med-analgesic-nonopioid")
-_PROCEDURES: Final[dict[str, str]] = {
-    "proc-physical-therapy": "physical_therapy",
-    "proc-spinal-manipulation": "manipulation",
-    "proc-epidural-interlaminar-cervicothoracic": "epidural_injection",
-    "proc-epidural-interlaminar-lumbar-caudal": "epidural_injection",
-    "proc-epidural-transforaminal": "epidural_injection",
-    "proc-facet-mbb": "facet_injection",
-    "proc-other-pain-injection": "other_injection",
-}
-_NAMED_ONLY: Final[dict[str, str]] = {"proc-orthosis": "orthosis"}
+_PROCEDURES: Final = (
+    "proc-physical-therapy",
+    "proc-spinal-manipulation",
+    "proc-epidural-interlaminar-cervicothoracic",
+    "proc-epidural-interlaminar-lumbar-caudal",
+    "proc-epidural-transforaminal",
+    "proc-facet-mbb",
+    "proc-other-pain-injection",
+)
 _THERAPY: Final = frozenset({"proc-physical-therapy", "proc-spinal-manipulation"})
 _READS: Final = ("Condition", "Procedure", "Encounter", "CarePlan", *TYPES)
 _NO_PROGRESS: Final = frozenset({"not-achieved", "no-progress", "not-attainable", "worsening"})
@@ -52,7 +46,6 @@ _NO_PROGRESS: Final = frozenset({"not-achieved", "no-progress", "not-attainable"
 class Item:
     """One piece of treatment. `has_period`: the chart states its length, not only a day."""
 
-    kind: str
     start: DayRange
     end: date
     has_period: bool
@@ -85,13 +78,13 @@ def _items(chart: Chart) -> list[Item]:
 
 
 def _medicines(chart: Chart) -> Iterator[Item]:
-    for value_set, kind in _MEDICINES.items():
+    for value_set in _MEDICINES:
         for medicine in taken(chart, (value_set,), on_the_skin=value_set in _ON_THE_SKIN):
             if medicine.start is None or _for_something_else(chart, medicine.resource):
                 continue
             end = medicine.end.last if medicine.end else medicine.start.last
             has_period = medicine.end is not None and not _as_needed(medicine.resource)
-            yield Item(kind, medicine.start, min(end, chart.review_date), has_period, medicine.source)
+            yield Item(medicine.start, min(end, chart.review_date), has_period, medicine.source)
 
 
 def _as_needed(resource: Resource) -> bool:
@@ -104,7 +97,7 @@ def _as_needed(resource: Resource) -> bool:
 
 
 def _procedures(chart: Chart) -> Iterator[Item]:
-    for value_set, kind in _PROCEDURES.items():
+    for value_set in _PROCEDURES:
         codes = chart.codes(value_set)
         for procedure in chart.coded("Procedure", codes):
             member = member_of(chart, codes, procedure)
@@ -112,7 +105,7 @@ def _procedures(chart: Chart) -> Iterator[Item]:
                 continue
             if not fits_order(chart, frozenset(member.regions) or regions_in(chart, procedure)):
                 continue
-            yield from _dated(chart, procedure, kind)
+            yield from _dated(chart, procedure)
 
 
 def _sessions(chart: Chart) -> Iterator[Item]:
@@ -121,7 +114,7 @@ def _sessions(chart: Chart) -> Iterator[Item]:
         keys = list(codings(encounter.get("type")))
         if usable(encounter) and any(chart.is_in_any(key, _THERAPY) for key in keys):
             if not _for_something_else(chart, encounter):
-                yield from _dated(chart, encounter, "physical_therapy")
+                yield from _dated(chart, encounter)
 
 
 def _plans(chart: Chart) -> Iterator[Item]:
@@ -140,19 +133,19 @@ def _plans(chart: Chart) -> Iterator[Item]:
                 if start is not None:
                     last = end.last if end else start.last
                     source = source_of(plan, start)
-                    yield Item("physical_therapy", start, min(last, chart.review_date), end is not None, source)
+                    yield Item(start, min(last, chart.review_date), end is not None, source)
 
 
-def _dated(chart: Chart, resource: Resource, kind: str) -> Iterator[Item]:
+def _dated(chart: Chart, resource: Resource) -> Iterator[Item]:
     start, end = start_day(chart, resource), day_of(chart, resource)
     stated_end = period(resource.get("performedPeriod"))[1]
     if start is None:
         return
     if resource.get("status") == "in-progress" and stated_end is None and resource.get("performedPeriod"):
-        yield Item(kind, start, chart.review_date, True, source_of(resource, start))
+        yield Item(start, chart.review_date, True, source_of(resource, start))
         return
     last = max(end.last, start.last) if end else start.last
-    yield Item(kind, start, min(last, chart.review_date), stated_end is not None, source_of(resource, start))
+    yield Item(start, min(last, chart.review_date), stated_end is not None, source_of(resource, start))
 
 
 def _for_something_else(chart: Chart, resource: Resource) -> bool:
@@ -203,23 +196,6 @@ def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | 
         return Fact.of(Range(0.0, longest), *episode.sources, since=episode.last, note=note)
     unplaced = [item.source for item in items(chart)]
     return open_fact(*merged(unplaced), note=ONSET_NEEDED) if unplaced else None
-
-
-@fact("conservative_treatment_type", reads=_READS, needs=(TREATED, "med-muscle-relaxant", *_NAMED_ONLY))
-def conservative_treatment_type(chart: Chart, _argument: str | None) -> Fact | None:
-    """Kinds of treatment of this episode, muscle relaxants and braces among them."""
-    held = [item for item in items(chart) if chart.episode.since(item.start) is not NOT_MET]
-    kinds = {item.kind: item.source for item in held}
-    for medicine in taken(chart, ("med-muscle-relaxant",)):
-        if medicine.start is not None and chart.episode.since(medicine.start) is not NOT_MET:
-            kinds.setdefault("muscle_relaxant", medicine.source)
-    for value_set, kind in _NAMED_ONLY.items():
-        for procedure in chart.coded("Procedure", chart.codes(value_set)):
-            if usable(procedure) and chart.episode.since(day_of(chart, procedure)) is not NOT_MET:
-                kinds.setdefault(kind, source_of(procedure, day_of(chart, procedure)))
-    if not kinds:
-        return None
-    return Fact.of(tuple(kinds) if len(kinds) > 1 else next(iter(kinds)), *merged(kinds.values()))
 
 
 @fact("weeks_since_conservative_treatment", reads=_READS, needs=(TREATED,))

@@ -27,7 +27,7 @@ def fed(explained: Explained, ref: str) -> Fed:
         ((ICD10CM, "M54.50"), "low-back-pain", "spine_pain(lumbar)", "reason of the order"),
         ((ICD10CM, "G83.4"), "cauda-equina", "red_flag_cauda_equina", "problem"),
         ((SNOMED, "279039007"), "low-back-pain", "spine_pain(lumbar)", "reason of a visit"),
-        ((CPT, "97110"), "proc-physical-therapy", "conservative_treatment_type", "procedure done"),
+        ((CPT, "97110"), "proc-physical-therapy", "weeks_since_conservative_treatment", "procedure done"),
         ((RXNORM, "5640"), "med-nsaid", "conservative_treatment_weeks", "medicine"),
     ],
 )

@@ -227,10 +227,6 @@ def test_a_stated_length_of_treatment_carries_the_day_it_is_counted_from(sheet, 
         ("night_pain", "2015-01-01", "2026-09-10", False),  # a child: sixty days
         ("spine_surgery_history", "1980-01-01", "2019-01-01", True),  # history does not expire
         ("skin_lesion(sacral_dimple)", "2026-07-01", "2026-07-01", True),
-        ("concordant_root_finding(motor)", "1980-01-01", "2026-08-10", True),
-        ("concordant_root_finding(motor)", "1980-01-01", "2026-08-09", False),
-        ("concordant_root_finding(advanced_imaging)", "1980-01-01", "2025-11-10", True),
-        ("concordant_root_finding(advanced_imaging)", "1980-01-01", "2025-11-09", False),
     ],
 )
 def test_how_long_an_answer_holds(sheet, stated, ref, born, when, holds):

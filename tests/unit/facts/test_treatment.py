@@ -220,9 +220,8 @@ def test_a_stated_number_is_what_it_says(sheet, pain, therapy, stated):
     assert sheet(pain, *sessions, stated({WEEKS: 3})).read(WEEKS).value == 3.0
 
 
-def test_kinds_and_end_of_treatment(sheet, pain, therapy, drug):
+def test_end_of_treatment(sheet, pain, therapy, drug):
     facts = sheet(pain, therapy("2026-10-20", "a"), therapy("2026-10-27", "b"), drug("21949"))
-    assert facts.read("conservative_treatment_type").value == ("physical_therapy", "muscle_relaxant")
     assert facts.read("weeks_since_conservative_treatment").value == 2.0
 
 

@@ -67,7 +67,6 @@ def test_codes_we_rely_on(shipped, value_set: str, system: str, code: str, insid
     [
         ("night-pain", "G47.01"),
         ("iv-drug-use", "F11.20"),
-        ("spine-surgery-status", "Z98.1"),
         ("chronic-dialysis", "N18.6"),
     ],
 )
