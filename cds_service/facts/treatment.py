@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Fact, Source
 from cds_service.core.quantity import Range
-from cds_service.core.truth import MET, NOT_MET
+from cds_service.core.truth import MET
 from cds_service.facts.episode import ONSET_NEEDED, fits_order
 from cds_service.facts.evidence import day_of, member_of, merged, regions_in, source_of, start_day
 from cds_service.facts.medicines import TYPES, is_spinal, taken, unmatched
