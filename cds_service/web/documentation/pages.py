@@ -26,6 +26,10 @@ FHIR_JSON: Final = "application/fhir+json"
 OVER: Final = "This page is no longer open. Open the app again from the order."
 
 
+class VisitOver(Exception):
+    """The address of a visit that has ended, or that another browser began."""
+
+
 @dataclass(frozen=True)
 class App:
     """What the routes need. `asked_by` gives the facts that a card asked, by the uuid that the launch carried."""
@@ -47,6 +51,7 @@ def documentation_pages(app: App) -> Blueprint:
     restrict(pages)
     pages.register_error_handler(SmartError, lambda fault: _problem(str(fault), 502))
     pages.register_error_handler(SessionsAway, lambda _: _problem("The app cannot keep your visit just now.", 503))
+    pages.register_error_handler(VisitOver, lambda _: _problem(OVER, 410))
     pages.after_request(_keep_nowhere)
     _add_sign_in(pages, app)
     _add_forms(pages, app)
@@ -201,7 +206,7 @@ def _in_words(answer: dict[str, Any]) -> str:
 def _signed_in(app: App, name: str) -> dict[str, Any]:
     session = app.visits.session(name)
     if session is None or "token" not in session:
-        raise SmartError(OVER)
+        raise VisitOver
     return session
 
 
