@@ -88,13 +88,14 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
     fact = evidence.fact
     members: dict[str, Any] = {"fact": evidence.ref}
     if fact.value is not None:
-        members["value"] = _completed(fact.value) if evidence.ref in AGES else _value(fact.value)
+        members["value"] = _completed(fact.value) if evidence.ref in AGES else value_json(fact.value)
     if fact.sources:
         members["sources"] = list(dict.fromkeys(source.reference for source in fact.sources))
     return members
 
 
-def _value(value: Value) -> Any:
+def value_json(value: Value) -> Any:
+    """A fact's value as clients read it: ranges as objects, dates as text, whole numbers as integers."""
     match value:
         case Range(low, high):
             return {"low": _number(low)} | ({} if high == float("inf") else {"high": _number(high)})
@@ -111,8 +112,9 @@ def _value(value: Value) -> Any:
 def _completed(value: Value) -> Any:
     """An age as people tell it: completed years or months, without the running one."""
     if isinstance(value, Range):
-        return _value(Range(math.floor(value.low), value.high if math.isinf(value.high) else math.floor(value.high)))
-    return math.floor(value) if isinstance(value, int | float) else _value(value)
+        high = value.high if math.isinf(value.high) else math.floor(value.high)
+        return value_json(Range(math.floor(value.low), high))
+    return math.floor(value) if isinstance(value, int | float) else value_json(value)
 
 
 def _number(value: float) -> float | int:

@@ -40,13 +40,13 @@ def create_app(settings: Settings, *, desk: Desk, store: Store, gate: Gate | Non
     app.register_blueprint(operation_routes(store, metrics))
     guideline_browser.register(app)
     if settings.demo:
-        _add_demo(app, settings)
+        _add_demo(app, settings, desk)
     app.wsgi_app = paths.tolerant(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 
-def _add_demo(app: Flask, settings: Settings) -> None:
+def _add_demo(app: Flask, settings: Settings, desk: Desk) -> None:
     """Pages and the embedded FHIR server. Imported here, so that production never loads them."""
     demo = import_module("cds_service.web.demo")
     if hasattr(demo, "register"):
-        demo.register(app, settings)
+        demo.register(app, settings, desk)

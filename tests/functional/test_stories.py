@@ -14,6 +14,7 @@ from flask import Flask
 
 from cds_service.config import Settings
 from cds_service.core.errors import ConfigurationError
+from cds_service.hooks.consult import Desk
 from cds_service.resources import fixtures_dir
 from cds_service.web import demo as demo_parts
 from cds_service.web.demo.hook_requests import HOOKS, request_path
@@ -158,4 +159,4 @@ def test_a_browser_on_another_origin_may_write_to_the_record_system(demo: str) -
 def test_demo_parts_refuse_any_other_mode() -> None:
     production = cast(Settings, SimpleNamespace(demo=False))
     with pytest.raises(ConfigurationError, match="demo mode only"):
-        demo_parts.register(Flask(__name__), production)
+        demo_parts.register(Flask(__name__), production, cast(Desk, None))

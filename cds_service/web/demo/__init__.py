@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import orjson
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
@@ -9,23 +12,41 @@ from cds_service import resources
 from cds_service.card_builder.words import load_words
 from cds_service.config import Settings
 from cds_service.core.errors import ConfigurationError
-from cds_service.guidelines.load import load
+from cds_service.hooks.consult import Desk
+from cds_service.web.demo.catalogue import orderable
 from cds_service.web.demo.glossary import glossary
-from cds_service.web.demo.pages import page_routes
+from cds_service.web.demo.moved import moved
+from cds_service.web.demo.pages import CHARTS, Shelf, page_routes
 from cds_service.web.demo.record_system import record_system
 from cds_service.web.demo.resource_store import ResourceStore
-from cds_service.web.demo.stories import load_stories
+from cds_service.web.demo.stories import Story, load_stories
+from cds_service.web.demo.why_routes import why_routes
 from cds_service.web.pages import add_to_navigation, use_site
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
-def register(app: Flask, settings: Settings) -> None:
-    """Adds the pages to `app` and mounts the record system at /fhir. Raises ConfigurationError outside demo mode."""
+
+def register(app: Flask, settings: Settings, desk: Desk) -> None:
+    """Adds the pages to `app` and mounts the record systems beside it: the charts as committed at /fhir, and moved to
+    today for the pages and for clients whose orders have no date. Raises ConfigurationError outside demo mode.
+    """
     if not settings.demo:
         raise ConfigurationError("the demo pages and the embedded FHIR server belong to demo mode only")
-    fixtures = resources.fixtures_dir()
-    stories = load_stories(fixtures)
+    committed = load_stories(resources.fixtures_dir())
+    today = desk.now().date()
+    stories = tuple(moved(story, today) for story in committed)
+    words = glossary(desk.guidelines, load_words(resources.cards_dir()))
     use_site(app, demo=True)
-    app.register_blueprint(page_routes(fixtures, stories, glossary(load(), load_words(resources.cards_dir()))))
+    app.register_blueprint(page_routes(Shelf(stories, words, orjson.dumps(orderable(desk.guidelines)))))
+    app.register_blueprint(why_routes(desk))
     add_to_navigation(app, "Order entry", "demo.first_page", order=0)
-    charts = ResourceStore(resource for story in stories for resource in story.resources)
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/fhir": record_system(charts)})  # type: ignore[method-assign]
+    mounts: dict[str, WSGIApplication] = {
+        "/fhir": record_system(_charts(committed)),
+        CHARTS: record_system(_charts(stories)),
+    }
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, mounts)  # type: ignore[method-assign]
+
+
+def _charts(stories: tuple[Story, ...]) -> ResourceStore:
+    return ResourceStore(resource for story in stories for resource in story.resources)

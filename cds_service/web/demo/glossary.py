@@ -24,7 +24,10 @@ def glossary(guidelines: Guidelines, words: Words) -> Glossary:
         words={
             "criteria": {criterion.id: criterion.says for section in sections for criterion in section.criteria},
             "sections": {section.id: section.title for section in sections},
-            "facts": {ref: [phrase.statement, phrase.question] for ref, phrase in words.phrases.items()},
+            "facts": {
+                ref: [phrase.statement, phrase.question, phrase.unit[1] if phrase.unit else ""]
+                for ref, phrase in words.phrases.items()
+            },
             "studies": {study.id: study.label for study in guidelines.studies.studies.values()},
             "documents": {
                 document.guideline.id: document.guideline.title for document in guidelines.documents.values()

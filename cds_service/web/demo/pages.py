@@ -1,20 +1,22 @@
-"""The pages of the demo: what runs here, and one synthetic patient at a time, sent to the service by the browser."""
+"""The pages of the demo: the patients, and for each of them an order-entry screen that calls us as an EHR would."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from flask import Blueprint, Response, abort, render_template, request
 
-from cds_service import __version__
+from cds_service.hooks.chart_keys import TABLE
 from cds_service.hooks.discovery import BY_HOOK
-from cds_service.hooks.request_schema import ORDER_SIGN
+from cds_service.hooks.request_schema import ORDER_SELECT, ORDER_SIGN
+from cds_service.web.demo.chart_view import chart_at_a_glance
 from cds_service.web.demo.glossary import Glossary
-from cds_service.web.demo.hook_requests import DEMO_FHIR, HOOKS, request_path
+from cds_service.web.demo.hook_requests import HOOKS
+from cds_service.web.demo.moved import months_between
 from cds_service.web.demo.resource_store import Resource
 from cds_service.web.demo.stories import Story
 from cds_service.web.pages import restrict
@@ -23,12 +25,16 @@ from cds_service.web.pages import restrict
 INFANT: Final = 24
 ADULT: Final = 18 * 12
 
+# Where these charts are served; /fhir holds them as they are committed, for a fixed day.
+CHARTS: Final = "/today/fhir"
+
 ENDPOINTS: Final = (
     ("GET", "/cds-services", "discovery"),
     ("POST", "/cds-services/spine-imaging-order-select", "review while ordering"),
     ("POST", "/cds-services/spine-imaging-order-sign", "review before signing"),
     ("POST", "/cds-services/{id}/feedback", "what became of a card"),
-    ("GET", "/fhir/metadata", "FHIR R4 server with the synthetic patients"),
+    ("GET", f"{CHARTS}/metadata", "FHIR R4 server: the patients, with orders written today"),
+    ("GET", "/fhir/metadata", "the same patients on the day of their committed requests"),
     ("GET", "/openapi.yaml", "description of the interface"),
     ("GET", "/healthz", "alive"),
     ("GET", "/readyz", "ready"),
@@ -36,35 +42,87 @@ ENDPOINTS: Final = (
 )
 
 
-def page_routes(fixtures: Path, stories: tuple[Story, ...], glossary: Glossary) -> Blueprint:
-    """Routes over the stories of `fixtures`; `glossary` puts ids of criteria and facts into words."""
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the pages show: the stories as of today, ids in words, and what can be ordered (JSON)."""
+
+    stories: tuple[Story, ...]
+    glossary: Glossary
+    orderable: bytes
+
+
+def page_routes(shelf: Shelf) -> Blueprint:
     pages = Blueprint("demo", __name__, static_folder="static", static_url_path="/demo", template_folder="templates")
-    by_slug = {story.slug: story for story in stories}
-    words = orjson.dumps(glossary.words)
+    by_slug = {story.slug: story for story in shelf.stories}
+    words = orjson.dumps(shelf.glossary.words)
 
     @pages.get("/")
     def first_page() -> str:
         slug = request.args.get("story")
-        hook = request.args.get("hook", ORDER_SIGN)
-        if hook not in HOOKS or (slug is not None and slug not in by_slug):
+        if slug is None:
+            return _patients(shelf)
+        hook = request.args.get("hook", ORDER_SELECT)
+        if hook not in HOOKS or slug not in by_slug:
             abort(404)
-        return render_template(
-            "page.html",
-            version=__version__,
-            documents=glossary.documents,
-            endpoints=ENDPOINTS,
-            groups=_grouped(stories),
-            story=_shown(fixtures, by_slug[slug], hook) if slug else None,
-            hook=hook,
-            hooks=HOOKS,
-        )
+        return _order_entry(by_slug[slug], hook, shelf.stories)
+
+    @pages.get("/demo/stories/<slug>.json")
+    def start_of_a_story(slug: str) -> Response:
+        if slug not in by_slug:
+            abort(404)
+        return _json(orjson.dumps(start_of(by_slug[slug])))
 
     @pages.get("/demo/glossary.json")
     def words_of_the_review() -> Response:
-        return Response(words, content_type="application/json", headers={"Cache-Control": "no-cache"})
+        return _json(words)
+
+    @pages.get("/demo/orderable.json")
+    def orderable() -> Response:
+        return _json(shelf.orderable)
 
     restrict(pages)
     return pages
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, content_type="application/json", headers={"Cache-Control": "no-cache"})
+
+
+def _patients(shelf: Shelf) -> str:
+    return render_template(
+        "patients.html", documents=shelf.glossary.documents, endpoints=ENDPOINTS, groups=_grouped(shelf.stories)
+    )
+
+
+def _order_entry(story: Story, hook: str, stories: tuple[Story, ...]) -> str:
+    at = stories.index(story)
+    return render_template(
+        "order_entry.html",
+        story=_listed(story),
+        who=story.who,
+        why=story.why,
+        patient=story.patient,
+        chart=chart_at_a_glance(story.resources),
+        charts=CHARTS,
+        hook=hook,
+        services={name: f"/cds-services/{BY_HOOK[name].id}" for name in HOOKS},
+        keys=[row.key for row in TABLE],
+        before=_listed(stories[at - 1]) if at else None,
+        after=_listed(stories[at + 1]) if at + 1 < len(stories) else None,
+    )
+
+
+def start_of(story: Story) -> Mapping[str, Any]:
+    """What the screen starts from: who orders for whom, the drafts, and which searches the record system fails."""
+    drafts = story.drafts
+    return {
+        "patient": story.patient["id"],
+        "user": drafts[0]["requester"]["reference"],
+        "encounter": drafts[0].get("encounter", {}).get("reference", "").rpartition("/")[2] or None,
+        "written": drafts[0]["authoredOn"],
+        "drafts": drafts,
+        "unreadable": story.unreadable,
+    }
 
 
 def _grouped(stories: tuple[Story, ...]) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -79,22 +137,12 @@ def _grouped(stories: tuple[Story, ...]) -> list[tuple[str, list[Mapping[str, An
 def _listed(story: Story) -> Mapping[str, Any]:
     levels = [expected.card[ORDER_SIGN] for expected in story.expected]
     card = next((level for level in ("critical", "warning", "info") if level in levels), "none")
-    return {"slug": story.slug, "title": story.title, "card": card, "patient": describe(story.patient, story.drafts[0])}
-
-
-def _shown(fixtures: Path, story: Story, hook: str) -> Mapping[str, Any]:
-    """What the page shows of one story. The request is the committed file, with our own address as FHIR server."""
-    own_fhir = f"{request.host_url.rstrip('/')}/fhir"
-    body = request_path(fixtures, story.slug, hook).read_text(encoding="utf-8")
     return {
-        **_listed(story),
-        "who": story.who,
-        "why": story.why,
-        "patient_id": story.patient["id"],
+        "slug": story.slug,
+        "title": story.title,
+        "card": card,
+        "patient": describe(story.patient, story.drafts[0]),
         "orders": [order["code"].get("text") for order in story.drafts],
-        "service": BY_HOOK[hook].id,
-        "request": body.replace(DEMO_FHIR, own_fhir),
-        "expected": [(expected.order, expected.determination, expected.card[hook]) for expected in story.expected],
     }
 
 
@@ -107,5 +155,4 @@ def describe(patient: Resource, order: Resource) -> str:
 
 
 def age_in_months(patient: Resource, order: Resource) -> int:
-    born, on = date.fromisoformat(patient["birthDate"]), date.fromisoformat(order["authoredOn"])
-    return (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
+    return months_between(date.fromisoformat(patient["birthDate"]), date.fromisoformat(order["authoredOn"]))

@@ -1,25 +1,25 @@
-"""The pages as the server renders them: what they promise about scripts, and which stories they know."""
+"""The pages as the server renders them: what they promise about scripts, and which patients they know."""
 
 from __future__ import annotations
 
-import json
 import re
+from datetime import date
 from html import unescape
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 
 from cds_service import __version__
 from cds_service.resources import fixtures_dir
 from cds_service.web.demo.glossary import Glossary
-from cds_service.web.demo.hook_requests import HOOKS
-from cds_service.web.demo.pages import describe, page_routes
+from cds_service.web.demo.moved import moved
+from cds_service.web.demo.pages import CHARTS, Shelf, describe, page_routes
 from cds_service.web.demo.stories import load_stories
-from cds_service.web.pages import use_site
+from cds_service.web.pages import add_to_navigation, use_site
 
-FIXTURES = fixtures_dir()
-STORIES = load_stories(FIXTURES)
+TODAY = date(2027, 2, 3)
+STORIES = tuple(moved(story, TODAY) for story in load_stories(fixtures_dir()))
 GLOSSARY = Glossary({"criteria": {"SP-4.1/mri": "<b>says</b>"}}, (("Adult spine imaging", "v2.0.2026"),))
 
 
@@ -27,46 +27,67 @@ GLOSSARY = Glossary({"criteria": {"SP-4.1/mri": "<b>says</b>"}}, (("Adult spine 
 def client() -> FlaskClient:
     app = Flask(__name__, static_folder=None)
     use_site(app, demo=True)
-    app.register_blueprint(page_routes(FIXTURES, STORIES, GLOSSARY))
+    app.register_blueprint(page_routes(Shelf(STORIES, GLOSSARY, b'{"studies":[]}')))
+    why = Blueprint("why", __name__)
+    why.add_url_rule("/demo/why", "explain", lambda: "")
+    app.register_blueprint(why)
+    add_to_navigation(app, "Order entry", "demo.first_page", order=0)
     return app.test_client()
 
 
-def test_the_first_page_lists_every_story_and_edition(client: FlaskClient) -> None:
+def test_the_first_page_lists_every_patient_and_edition(client: FlaskClient) -> None:
     page = unescape(client.get("/").text)
-    assert all(f"?story={story.slug}&hook=order-sign" in page and story.title in page for story in STORIES)
+    assert all(f"?story={story.slug}" in page and story.title in page for story in STORIES)
     assert "Adult spine imaging" in page
     assert "v2.0.2026" in page
-    assert f"version {__version__}" in page
+    assert f"Spine imaging review {__version__}" in page
     assert "not been clinically approved" in page
 
 
-def test_stories_stand_under_the_age_of_their_patients(client: FlaskClient) -> None:
-    groups = re.split(r"<h3>(\w+)</h3>", client.get("/").text)[1:]
+def test_patients_stand_under_their_age(client: FlaskClient) -> None:
+    groups = re.split(r"<h2>(Infants|Children|Adults)</h2>", client.get("/").text)[1:]
     assert groups[::2] == ["Infants", "Children", "Adults"]
     infants, children, adults = groups[1::2]
-    assert "story=infant-hemangioma&" in infants
-    assert "story=teen-back-pain&" in children
-    assert "story=foot-drop&" in adults
+    assert 'story=infant-hemangioma"' in infants
+    assert 'story=teen-back-pain"' in children
+    assert 'story=foot-drop"' in adults
 
 
-@pytest.mark.parametrize("hook", HOOKS)
-def test_a_story_shows_the_request_that_is_sent_with_our_own_server_in_it(client: FlaskClient, hook: str) -> None:
-    page = client.get(f"/?story=foot-drop&hook={hook}", headers={"Host": "127.0.0.1:9123"}).text
-    shown = re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)
-    assert shown
-    request = json.loads(unescape(shown[1]))
-    assert request["hook"] == hook
-    assert request["fhirServer"] == "http://127.0.0.1:9123/fhir"
-    assert "127.0.0.1:8080" not in shown[1]
-    assert f'data-service="/cds-services/spine-imaging-{hook}"' in page
+def test_the_order_entry_screen_shows_the_chart_with_links_into_it(client: FlaskClient) -> None:
+    page = client.get("/?story=infant-dermal-sinus&hook=order-sign").text
+    assert "Wren Mockridge, 3 months" in page
+    assert f'href="{CHARTS}/Observation/infant-dermal-sinus-observation-1"' in page
+    assert "Dermal sinus over the lumbar midline" in page
+    assert 'data-hook="order-sign"' in page
+    assert 'data-order-sign="/cds-services/spine-imaging-order-sign"' in page
 
 
-@pytest.mark.parametrize("query", ["story=nobody", "story=../../etc", "story=foot-drop&hook=patient-view", "hook=x"])
-def test_what_there_is_no_story_for_is_not_found(client: FlaskClient, query: str) -> None:
-    assert client.get(f"/?{query}").status_code == 404
+def test_an_order_is_written_today(client: FlaskClient) -> None:
+    start = client.get("/demo/stories/chart-not-readable.json").json
+    assert start["patient"] == "pat-chart-not-readable"
+    assert {draft["authoredOn"] for draft in start["drafts"]} == {TODAY.isoformat()} == {start["written"]}
+    assert start["unreadable"] == ["diagnosticReports", "imagingStudies"]
+    assert start["user"].startswith("Practitioner/")
 
 
-@pytest.mark.parametrize("path", ["/", "/?story=foot-drop", "/demo/page.js", "/demo/glossary.json"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/?story=nobody",
+        "/?story=../../etc",
+        "/?story=foot-drop&hook=patient-view",
+        "/demo/stories/nobody.json",
+        "/demo/nothing.js",
+    ],
+)
+def test_what_there_is_no_patient_for_is_not_found(client: FlaskClient, address: str) -> None:
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/?story=foot-drop", "/demo/order_entry.js", "/demo/glossary.json", "/demo/orderable.json", "/site/site.css"],
+)
 def test_nothing_inline_and_nothing_from_elsewhere_may_run(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 200
@@ -79,8 +100,13 @@ def test_nothing_inline_and_nothing_from_elsewhere_may_run(client: FlaskClient, 
 
 def test_pages_hold_no_inline_script_or_style(client: FlaskClient) -> None:
     for path in ("/", "/?story=foot-drop"):
-        markup = client.get(path).text.split("<textarea")[0]
+        markup = client.get(path).text
         assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|https?://", markup) == []
+
+
+def test_the_navigation_says_where_one_is(client: FlaskClient) -> None:
+    here = '<a href="/" aria-current="page">Order entry</a>'
+    assert here in client.get("/").text
 
 
 def test_a_browser_finds_an_icon_everywhere(client: FlaskClient) -> None:

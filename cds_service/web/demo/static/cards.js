@@ -1,37 +1,45 @@
 /* Cards as an EHR would show them. */
 
-import { element, webAddress } from "./dom.js";
+import { element, webAddress } from "/site/dom.js";
 import { renderMarkdown } from "./markdown.js";
 
 const ORDER = ["critical", "warning", "info"];
+const LEVELS = { critical: "Critical", warning: "Warning", info: "Information" };
 
-/** `take(card, suggestion)` and `dismiss(card, reason)` are called for what the clinician does. */
-export function renderCards(cards, { take, dismiss }) {
-  if (!cards.length) return [element("p", { class: "silence" }, "No card: the EHR shows nothing and the clinician goes on.")];
+/**
+ * `take(card, suggestion)`, `dismiss(card, reason, comment)` and `launch(link)` are called for what the clinician does.
+ * `silent` is what stands in place of cards when there are none.
+ */
+export function renderCards(cards, { take, dismiss, launch, silent }) {
+  if (!cards.length) return [element("p", { class: "empty" }, silent)];
   const level = (card) => ORDER.indexOf(card.indicator);
-  return [...cards].sort((one, other) => level(one) - level(other)).map((card) => renderCard(card, { take, dismiss }));
+  return [...cards].sort((one, other) => level(one) - level(other)).map((card) => renderCard(card, { take, dismiss, launch }));
 }
 
-function renderCard(card, { take, dismiss }) {
+function renderCard(card, { take, dismiss, launch }) {
   const actions = element("div", { class: "actions" });
   for (const suggestion of card.suggestions ?? []) {
-    const look = { type: "button", class: suggestion.isRecommended ? "recommended" : undefined };
+    const look = { type: "button", class: suggestion.isRecommended ? "primary" : undefined };
     actions.append(element("button", { ...look, onclick: () => take(card, suggestion) }, suggestion.label));
   }
   for (const link of card.links ?? []) {
     const href = webAddress(link.url);
-    if (href) actions.append(element("a", { href, rel: "noopener noreferrer", target: "_blank" }, link.label));
+    if (href && link.type === "smart") {
+      actions.append(element("button", { type: "button", class: "primary", onclick: () => launch(link) }, link.label));
+    } else if (href) actions.append(element("a", { href, rel: "noopener noreferrer", target: "_blank" }, link.label));
   }
   const box = element(
     "article",
     { class: `card ${ORDER.includes(card.indicator) ? card.indicator : "info"}`, "data-uuid": card.uuid },
-    element("p", { class: "level" }, card.indicator),
+    element("p", { class: "level" }, element("span", { class: "badge" }, LEVELS[card.indicator] ?? card.indicator)),
     element("h3", {}, card.summary),
     card.detail ? renderMarkdown(card.detail) : [],
     actions,
-    renderDismissal(card, (reason) => {
-      dismiss(card, reason);
-      box.replaceChildren(element("p", { class: "quiet" }, `Dismissed: ${reason?.display ?? "no reason given"}.`));
+    renderDismissal(card, (reason, comment) => {
+      dismiss(card, reason, comment);
+      const why = [reason?.display, comment].filter(Boolean).join(": ") || "no reason given";
+      box.replaceChildren(element("p", { class: "quiet", tabindex: "-1" }, `Dismissed: ${why}.`));
+      box.firstElementChild.focus();
     }),
     renderSource(card.source),
   );
@@ -46,8 +54,10 @@ function renderDismissal(card, dismissed) {
     element("option", { value: "" }, "without a reason"),
     reasons.map((reason, at) => element("option", { value: String(at) }, reason.display)),
   );
-  const press = () => dismissed(choice.value === "" ? undefined : reasons[Number(choice.value)]);
-  return element("div", { class: "actions" }, reasons.length ? choice : undefined, element("button", { type: "button", onclick: press }, "Dismiss"));
+  const comment = element("input", { type: "text", placeholder: "In your own words", "aria-label": `Comment to dismiss: ${card.summary}`, maxlength: "200" });
+  const press = () => dismissed(choice.value === "" ? undefined : reasons[Number(choice.value)], comment.value.trim());
+  const button = element("button", { type: "button", onclick: press }, "Dismiss");
+  return element("div", { class: "actions dismissal" }, reasons.length ? [choice, comment] : undefined, button);
 }
 
 function renderSource(source) {

@@ -1,7 +1,7 @@
 /* The part of CommonMark that cards use: paragraphs, headings, lists, bold, emphasis, code, links. Everything else,
    HTML included, is shown as the text it is. */
 
-import { element, webAddress } from "./dom.js";
+import { element, webAddress } from "/site/dom.js";
 
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 const ITEM = /^(?:[-*+]|\d+[.)])\s+/;
