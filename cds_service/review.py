@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from cds_service.core.consider import Consideration
@@ -21,7 +21,7 @@ from cds_service.facts.settings import Settings
 from cds_service.facts.sheet import FactSheet
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines
-from cds_service.orders import payers_of, read_order
+from cds_service.orders import payers_of, read_order, with_reasons
 from cds_service.orders.payer import COVERAGE
 
 Outcome = Review | NotRecognised | LeftAlone
@@ -37,6 +37,8 @@ class Consultation:
     record: PatientRecord
     today: date
     settings: Settings = field(default_factory=Settings)
+    # Drafts understood so far, by identity (`drafts` keeps them). A copy with another record shares them.
+    understood: dict[int, Recognition] = field(default_factory=dict, repr=False, compare=False)
 
 
 def review(consultation: Consultation, guidelines: Guidelines) -> tuple[Outcome, ...]:
@@ -51,14 +53,19 @@ def review(consultation: Consultation, guidelines: Guidelines) -> tuple[Outcome,
 
 
 def understand(draft: dict[str, Any], consultation: Consultation, guidelines: Guidelines) -> Recognition:
+    """What a draft asks for. Of that only the reasons it refers to depend on the record."""
     record = consultation.record
-    return read_order(
+    known = consultation.understood.get(id(draft))
+    if known is not None:
+        return with_reasons(known, record.patient_id, record.resolve)
+    order = consultation.understood[id(draft)] = read_order(
         draft,
         catalogue=guidelines.studies,
         today=consultation.today,
         patient_id=record.patient_id,
         resolve=record.resolve,
     )
+    return order
 
 
 def review_order(
@@ -67,7 +74,8 @@ def review_order(
     """The order judged on the facts of the chart, with what the chart could not tell written beside it."""
     others = tuple(other for other in orders if other is not order)
     policy = policy_for(order, consultation, guidelines)
-    considered, read = consider(order, others, consultation, guidelines, policy)
+    sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
+    considered = _consideration(order, others, sheet.read, guidelines, policy)
     if order.shared and not considered.is_spinal():
         return LeftAlone(order.reference, "the code also serves other organs, and nothing says the spine is meant")
     found = considered.review()
@@ -76,8 +84,8 @@ def review_order(
         guidelines=tuple(editions(found, guidelines)),
         edition_note=edition_note(found, guidelines),
         policy=policy,
-        not_read=resource_types_not_read(found, read.facts, consultation.record),
-        unreadable=tuple(sorted(unreadable_sources(read.facts))),
+        not_read=resource_types_not_read(found, sheet.faults, consultation.record),
+        unreadable=tuple(sorted(unreadable_sources(sheet.faults))),
         foreign=consultation.record.foreign,
         beside=(*found.beside, *beside(found, others)),
     )
@@ -94,7 +102,17 @@ def consider(
     policy = policy or policy_for(order, consultation, guidelines)
     sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
     read = Remembering(sheet.read)
-    considered = Consideration(
+    return _consideration(order, others, read, guidelines, policy), read
+
+
+def _consideration(
+    order: ImagingOrder,
+    others: tuple[ImagingOrder, ...],
+    read: Callable[[str], Fact],
+    guidelines: Guidelines,
+    policy: Policy,
+) -> Consideration:
+    return Consideration(
         order,
         read=read,
         vocabulary=guidelines.vocabulary,
@@ -105,7 +123,6 @@ def consider(
         studies=guidelines.studies.studies,
         drafted=frozenset(other.study.id for other in others),
     )
-    return considered, read
 
 
 def policy_for(order: ImagingOrder, consultation: Consultation, guidelines: Guidelines) -> Policy:
@@ -130,7 +147,7 @@ def chart_for(
 
 
 class Remembering:
-    """A fact reader that keeps what it gave, so that the review can say what could not be read."""
+    """A fact reader that keeps what it gave, so that others can say what a review was made from."""
 
     def __init__(self, read: Callable[[str], Fact]) -> None:
         self._read = read
@@ -146,14 +163,18 @@ class Remembering:
 def resource_types(consultation: Consultation, guidelines: Guidelines) -> frozenset[str]:
     """The FHIR resource types that the sections in force need for the orders in scope."""
     orders = (understand(draft, consultation, guidelines) for draft in consultation.drafts)
-    names = {
-        name
+    types = [
+        _types_of(guidelines.facts_for(order.study, order.review_date))
         for order in orders
         if isinstance(order, ImagingOrder) and order.reference in consultation.in_scope
-        for name in guidelines.facts_for(order.study, order.review_date)
-    }
-    by_payer = {COVERAGE} if names and guidelines.policy_sets.by_payer else set()
-    return frozenset(resource_type for name in names for resource_type in reads_of(name)) | by_payer
+    ]
+    by_payer = {COVERAGE} if any(types) and guidelines.policy_sets.by_payer else set()
+    return frozenset(by_payer).union(*types)
+
+
+@lru_cache(maxsize=1024)  # a set of names for each study and edition
+def _types_of(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(resource_type for name in names for resource_type in reads_of(name))
 
 
 def editions(found: Review, guidelines: Guidelines) -> list[Guideline]:

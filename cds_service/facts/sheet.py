@@ -70,20 +70,26 @@ _CHART_FIRST: Final = frozenset({"age_years", "age_months"})
 
 
 class FactSheet:
-    """Facts of one order by reference, such as "plain_xray_available(lumbar)"."""
+    """Facts of one order by reference, such as "plain_xray_available(lumbar)".
 
-    __slots__ = ("chart", "facts", "vocabulary")
+    `facts` are those known so far, `faults` those of them that could not be read or understood.
+    """
+
+    __slots__ = ("chart", "facts", "faults", "vocabulary")
 
     def __init__(self, chart: Chart, vocabulary: Vocabulary) -> None:
         self.chart = chart
         self.vocabulary = vocabulary
-        self.facts: dict[str, Fact] = quiet(vocabulary).facts_of(chart)  # what is known so far
+        self.facts: dict[str, Fact] = quiet(vocabulary).facts_of(chart)
+        self.faults: dict[str, Fact] = {}
 
     def read(self, ref: str) -> Fact:
         """The fact. Never raises for what a chart holds; an id the vocabulary lacks is a KeyError, a program fault."""
         known = self.facts.get(ref)
         if known is None:
             known = self.facts[ref] = self._read(ref)
+            if known.why is not None and known.why is not Why.NOT_DOCUMENTED:
+                self.faults[ref] = known
         return known
 
     def _read(self, ref: str) -> Fact:

@@ -7,6 +7,6 @@ payer.py     who pays for it
 """
 
 from cds_service.orders.payer import payers_of
-from cds_service.orders.read import read_order
+from cds_service.orders.read import read_order, with_reasons
 
-__all__ = ["payers_of", "read_order"]
+__all__ = ["payers_of", "read_order", "with_reasons"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -98,6 +99,16 @@ def read_order(
         shared=choice.shared,
         labels=labels_in(words_of(resource)),
     )
+
+
+def with_reasons(order: Recognition, patient_id: str, resolve: Resolve) -> Recognition:
+    """The same order, with the reasons that it refers to looked up by `resolve`."""
+    if not isinstance(order, ImagingOrder) or "reasonReference" not in order.resource:
+        return order
+    reasons, has_reason = _reasons(order.resource, patient_id, resolve)
+    if reasons == order.reasons and has_reason == order.has_reason:
+        return order
+    return replace(order, reasons=reasons, has_reason=has_reason)
 
 
 def review_date(resource: Resource, today: date) -> date:

@@ -33,6 +33,9 @@ _LABELS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     )
 )
 
+# One search tells that none of them fits, as with nearly every order.
+_ANY_LABEL: Final = re.compile("|".join(pattern.pattern for _, pattern in _LABELS), re.IGNORECASE)
+
 _CONTRAST_WORD: Final = r"(?:iv\s+|intravenous\s+)?(?:contrast|gad\w*)"
 _AND: Final = r"\s*(?:and|&|\+|/|then|followed\s+by)?\s*"
 _BOTH: Final = re.compile(
@@ -94,7 +97,9 @@ def words_of(order: Resource) -> str:
 
 def labels_in(words: str) -> frozenset[str]:
     """Kinds of study that the words name."""
-    return frozenset(label for label, pattern in _LABELS if pattern.search(words)) if words else frozenset()
+    if not words or _ANY_LABEL.search(words) is None:
+        return frozenset()
+    return frozenset(label for label, pattern in _LABELS if pattern.search(words))
 
 
 def contrast_in(words: str) -> str | None:
