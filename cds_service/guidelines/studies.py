@@ -53,6 +53,7 @@ class StudyCatalogue:
         self._codes = codes
         self._generic = generic
         self._plain_xray = plain_xray
+        self._found: dict[tuple[str, frozenset[str], str | None], Study | None] = {}
         self._by_key: dict[str, list[Study]] = {}
         for study in self.studies.values():
             for key in study.keys:
@@ -71,7 +72,12 @@ class StudyCatalogue:
 
     def find(self, modality: str, regions: Iterable[str], contrast: str | None) -> Study | None:
         """The ordinary study of this modality, these regions and this contrast."""
-        wanted = set(regions)
+        asked = (modality, frozenset(regions), contrast)
+        if asked not in self._found:  # every look for alternatives asks for the same few dozen
+            self._found[asked] = self._find(*asked)
+        return self._found[asked]
+
+    def _find(self, modality: str, wanted: frozenset[str], contrast: str | None) -> Study | None:
         for study in self.studies.values():
             if study.modality == modality and set(study.regions) == wanted and study.contrast == contrast:
                 return study
