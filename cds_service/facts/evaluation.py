@@ -76,7 +76,7 @@ def _visits(chart: Chart) -> Iterator[Visit]:
 def _diagnoses_by_visit(chart: Chart) -> dict[str, list[Resource]]:
     """Problems that name the visit in which they were made, by "Encounter/id"."""
     found: dict[str, list[Resource]] = {}
-    for condition in chart.record.all("Condition"):
+    for condition in chart.record.by_type().get("Condition", ()):
         if "encounter" not in condition:
             continue
         named = reference(condition.get("encounter"))

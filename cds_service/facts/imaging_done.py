@@ -68,6 +68,8 @@ def _examinations(chart: Chart) -> list[Examination]:
 
 def _reports(chart: Chart) -> Iterator[Examination]:
     """Reports, recognised by their code, else by the pictures they belong to."""
+    if not _is_any_imaging(chart, "DiagnosticReport"):
+        return
     for report in chart.record.all("DiagnosticReport"):
         if not usable(report):
             continue
@@ -78,6 +80,17 @@ def _reports(chart: Chart) -> Iterator[Examination]:
         if kind:
             day = day_of(chart, report)
             yield Examination(kind, regions or regions_in(chart, report), day, source_of(report, day), report)
+
+
+def _is_any_imaging(chart: Chart, kind: str) -> bool:
+    """Whether any resource of a type may be about imaging. Most charts hold many that are not, and this is all they
+    are looked at for."""
+    known = chart.studies
+    return any(
+        "imagingStudy" in resource
+        or any(known.coded(*coding) or known.generic(*coding) for coding in chart.record.codes(resource))
+        for resource in chart.record.by_type().get(kind, ())
+    )
 
 
 def _studies_of(chart: Chart, report: Resource) -> Iterator[Resource]:
@@ -100,13 +113,16 @@ def _pictures(chart: Chart) -> Iterator[Examination]:
 
 def _procedures(chart: Chart) -> Iterator[Examination]:
     """Completed imaging procedures, and orders marked completed whose report is on file."""
+    kinds = [kind for kind in ("Procedure", "ServiceRequest") if _is_any_imaging(chart, kind)]
+    if not kinds:
+        return
     reported = {
         pointer
         for report in chart.record.all("DiagnosticReport")
         if usable(report)
         for pointer in map(reference, mappings(report.get("basedOn")))
     }
-    for kind_of_resource in ("Procedure", "ServiceRequest"):
+    for kind_of_resource in kinds:
         for resource in chart.record.all(kind_of_resource):
             if resource.get("status") != "completed" or resource.get("doNotPerform") is True:
                 continue

@@ -110,6 +110,8 @@ def _procedures(chart: Chart) -> Iterator[Item]:
 
 def _sessions(chart: Chart) -> Iterator[Item]:
     """Visits that are themselves therapy."""
+    if not any(chart.coded("Encounter", chart.codes(name)) for name in _THERAPY):
+        return
     for encounter in chart.record.all("Encounter"):
         keys = list(codings(encounter.get("type")))
         if usable(encounter) and any(chart.is_in_any(key, _THERAPY) for key in keys):

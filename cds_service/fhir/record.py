@@ -139,6 +139,8 @@ class PatientRecord:
 
     def all(self, resource_type: str) -> Sequence[Resource]:
         """This patient's resources of one type, any status, in the order in which they came; duplicates once."""
+        if resource_type not in _COUNTED_ONCE:
+            return self._by_type.get(resource_type, ())
         return self._table(resource_type).resources
 
     def coded(self, resource_type: str, codes: CodeSet) -> Sequence[Resource]:
