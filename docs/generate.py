@@ -15,6 +15,7 @@ import click
 from cds_service import cli, config
 from cds_service.core.criterion import Criterion
 from cds_service.core.vocabulary import FactDefinition, FactType, Silence
+from cds_service.facts.settings import Settings as FactSettings
 from cds_service.guidelines.load import DATA, Guidelines, load
 from cds_service.guidelines.outline import ages
 from cds_service.guidelines.resolutions import FILE, load_resolutions
@@ -127,8 +128,8 @@ def settings_page() -> Iterator[str]:
     yield "# Settings\n"
     yield (
         f"From a TOML file named by `{config.CONFIG_FILE}`, then from variables. Lists are separated by commas in "
-        "variables, and clients are JSON there. What they mean stands in `cds_service/config/`, which also checks them "
-        "together; `cds-service config check FILE` puts a file into words."
+        "variables; clients and facts are JSON there. What they mean stands in `cds_service/config/`, which also "
+        "checks them together; `cds-service config check FILE` puts a file into words."
     )
     yield ""
     yield from table(
@@ -144,6 +145,21 @@ def settings_page() -> Iterator[str]:
     yield from table(
         ("Setting", "Default"), ((f"`{setting.name}`", default_of(setting)) for setting in fields(config.Client))
     )
+
+    yield "\n## Numbers that the guidelines leave open\n"
+    yield (
+        "The `[facts]` table of the file. A card that one of them decided says so. Thresholds that a guideline prints "
+        "are no settings: they stand in the criteria."
+    )
+    yield ""
+    yield from table(
+        ("Setting", "Default", "From", "To", "Meaning"),
+        (
+            (f"`{number.name}`", f"{number.default:g}", *(f"{number.metadata[end]:g}" for end in ("low", "high")),
+             number.metadata["means"])
+            for number in fields(FactSettings)
+        ),
+    )  # fmt: skip
 
 
 def default_of(setting: Field[object]) -> str:

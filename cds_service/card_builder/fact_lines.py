@@ -135,6 +135,10 @@ def _line(item: Evidence, phrase: FactPhrase, words: Words, limit: float | None,
 
 
 def _statement(fact: Fact, phrase: FactPhrase, words: Words, limit: float | None) -> str:
+    if fact.limit is not None:
+        said = words.patterns["settings"][fact.limit.setting]
+        value = said.must_fill(found=_digits(fact.limit.found), limit=_digits(fact.limit.value))
+        return words.patterns["fact"]["value"].must_fill(statement=phrase.statement, value=value)
     on = next((text for source in fact.sources if (text := chart_date(source.date, words))), "")
     if isinstance(fact.value, date):
         on = ""  # a date that says itself when

@@ -9,6 +9,7 @@ from typing import Final
 
 from cds_service.card_builder.slots import Pattern
 from cds_service.core.vocabulary import FactDefinition
+from cds_service.facts.settings import SHOWN
 from cds_service.guidelines import strict_yaml
 
 # What a slot may be called where, and the keys of each part of `words.yaml` with the slots of its texts.
@@ -29,6 +30,7 @@ _FACT_KEYS: Final = (
 _PATTERNS: Final[dict[str, tuple[Sequence[str], frozenset[str]]]] = {
     "number": (("at_least", "range", "of", "needed"), frozenset({"low", "high", "value", "limit"})),
     "fact": (_FACT_KEYS, _FACT_SLOTS),
+    "settings": (SHOWN, frozenset({"found", "limit"})),
     "guideline": (("cited", "whole", "between", "unknown"), frozenset({"title", "sections", "version"})),
     "suggestions": (("change", "change_uncoded", "add", "add_uncoded", "remove"), frozenset({"study", "code"})),
     "actions": (("update", "update_region", "create", "delete"), frozenset({"study", "ordered"})),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from cds_service.config.clients import Client
 from cds_service.config.settings import Settings
+from cds_service.facts.settings import changed, default_of
 
 
 def in_words(settings: Settings) -> str:
@@ -42,6 +43,8 @@ def _lines(settings: Settings) -> Iterator[str]:
     )
     yield f"Logs at level {settings.log_level}; nothing about a patient is logged at any level."
     yield from _pages(settings)
+    for name, value in changed(settings.facts).items():
+        yield f"Where the guidelines print no number: {name} is {value:g}, instead of {default_of(name):g}."
     if settings.audit_folder:
         yield f"Keeps every hook request and response, patient data included, in {settings.audit_folder}."
     else:

@@ -14,6 +14,7 @@ from cds_service.config import clients as client_rules
 from cds_service.config.addresses import is_https, is_network, split
 from cds_service.config.clients import Client
 from cds_service.core.errors import ConfigurationError
+from cds_service.facts.settings import Settings as FactSettings
 from cds_service.hooks.fhir_servers import FhirServers
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -37,7 +38,7 @@ class Settings:
     questions are answered; without it no card links to one. Our own is at /documentation/launch of this service:
     `app_client_id` is the name under which record systems know it, and without that name production does not offer it.
     `analytics_token` opens /analytics in production, which is closed without it. Without `audit_folder` no request or
-    response is kept.
+    response is kept. `facts` are the numbers that the guidelines leave open (`[facts]` in the file).
     """
 
     mode: Mode = Mode.DEMO
@@ -61,6 +62,7 @@ class Settings:
     feedback_timeout: float = 5.0
     log_level: str = "info"
     audit_folder: str | None = None
+    facts: FactSettings = field(default_factory=FactSettings)
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from cds_service.config.clients import as_json, read_clients
 from cds_service.config.settings import Mode, Settings
 from cds_service.core.errors import ConfigurationError
+from cds_service.facts.settings import as_json as facts_as_json
+from cds_service.facts.settings import read_settings
 
 PREFIX: Final = "SPINE_CDS_"
 CONFIG_FILE: Final = f"{PREFIX}CONFIG"
@@ -22,7 +24,7 @@ KNOWN: Final = {setting.name: setting for setting in fields(Settings)}
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Defaults < TOML file named by SPINE_CDS_CONFIG < SPINE_CDS_* variables < `overrides`.
 
-    `PORT` is understood too. In variables lists are separated by commas, and clients are JSON. Raises
+    `PORT` is understood too. In variables lists are separated by commas, clients and facts are JSON. Raises
     ConfigurationError.
     """
     environ = os.environ if environ is None else environ
@@ -51,6 +53,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
         value = getattr(settings, setting.name)
         if setting.name == "clients":
             value = as_json(value) if value else None
+        elif setting.name == "facts":
+            value = facts_as_json(value)
         if value is not None:
             variables[PREFIX + setting.name.upper()] = ",".join(value) if isinstance(value, tuple) else str(value)
     return variables
@@ -78,6 +82,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _typed(name: str, value: Any, folder: Path) -> Any:
     if name == "clients":
         return read_clients(value, folder)
+    if name == "facts":
+        return read_settings(value)
     kind = _kind(name)
     try:
         if kind is tuple:

@@ -29,11 +29,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A number of our own that decided a fact where no guideline prints one.
+
+    `setting` names it, `value` is what it is set to, and `found` what the chart holds against it, in its unit.
+    """
+
+    setting: str
+    value: float
+    found: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A value with its sources, or an unknown with its reason.
 
     `stated` is true for an answer given in structured documentation, which wins over an inference from the
-    chart. `since` is the day from which a duration has been counted, when known.
+    chart. `since` is the day from which a duration has been counted, when known. `limit` is the setting that decided,
+    so that whoever reads the fact can see that it did.
     """
 
     value: Value | None = None
@@ -42,10 +55,17 @@ class Fact:
     stated: bool = False
     since: date | None = None
     note: str | None = None
+    limit: Limit | None = None
 
     @staticmethod
-    def of(value: Value, *sources: Source, since: date | None = None, note: str | None = None) -> Fact:
-        return Fact(value, None, sources, since=since, note=note)
+    def of(
+        value: Value,
+        *sources: Source,
+        since: date | None = None,
+        note: str | None = None,
+        limit: Limit | None = None,
+    ) -> Fact:
+        return Fact(value, None, sources, since=since, note=note, limit=limit)
 
     @staticmethod
     def unknown(why: Why, *sources: Source, note: str | None = None) -> Fact:

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, TypeVar
 
-from cds_service.core.fact import Source
+from cds_service.core.fact import Limit, Source
 from cds_service.core.order import ImagingOrder
 from cds_service.core.value_set import CodeSet
 from cds_service.facts.answers import Statement, collect
@@ -39,6 +39,10 @@ class Chart:
     studies: StudyCatalogue
     drafts: tuple[ImagingOrder, ...] = ()
     settings: Settings = field(default_factory=Settings)
+
+    def limit(self, setting: str, found: float) -> Limit:
+        """The setting of this name, and what the chart holds against it, for a fact that it decided."""
+        return Limit(setting, getattr(self.settings, setting), found)
 
     def codes(self, value_set: str) -> CodeSet:
         return self.value_sets[value_set]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from cds_service.core.fact import Fact, Source
@@ -62,7 +63,9 @@ def vertebral_ossification_incomplete(chart: Chart, _argument: str | None) -> Fa
     if age is None or not isinstance(age.value, float | Range):
         return None
     _, oldest = bounds(age.value)
-    return Fact.of(True, *age.sources) if oldest <= chart.settings.open_window_months else None
+    if oldest > chart.settings.open_window_months:
+        return None
+    return Fact.of(True, *age.sources, limit=chart.limit("open_window_months", math.floor(oldest)))
 
 
 @fact("born_preterm", reads=("Condition", "Observation", "Patient"), needs=("prematurity", "obs-gestational-age"))
@@ -89,9 +92,9 @@ def born_preterm(chart: Chart, _argument: str | None) -> Fact | None:
             return unreadable(source, note="the gestational age has no unit that can be read")
         shortest, longest = bounds(weeks)
         if longest < chart.settings.preterm_weeks:
-            return Fact.of(True, source)
+            return Fact.of(True, source, limit=chart.limit("preterm_weeks", longest))
         if shortest >= chart.settings.preterm_weeks:
-            return Fact.of(False, source)
+            return Fact.of(False, source, limit=chart.limit("preterm_weeks", shortest))
     return None
 
 

@@ -68,7 +68,7 @@ def fever(chart: Chart, _argument: str | None) -> Fact | None:
     temperature = body_temperature_f(chart, None)
     if temperature is not None and isinstance(temperature.value, float):
         if temperature.value >= chart.settings.fever_degf:
-            return Fact.of(True, *temperature.sources)
+            return Fact.of(True, *temperature.sources, limit=chart.limit("fever_degf", temperature.value))
     coded = look(chart, "fever").fact()
     if coded is not None and coded.value is True:
         return coded
@@ -236,7 +236,9 @@ def low_bone_mineral_density(chart: Chart, _argument: str | None) -> Fact | None
         return coded
     newest = max(day for day, _, _ in scores)
     lowest = min((value, source) for day, value, source in scores if day == newest)
-    return Fact.of(True, lowest[1]) if lowest[0] <= chart.settings.low_bone_density_t_score else coded
+    if lowest[0] > chart.settings.low_bone_density_t_score:
+        return coded
+    return Fact.of(True, lowest[1], limit=chart.limit("low_bone_density_t_score", lowest[0]))
 
 
 def _t_score(observation: Resource) -> float | None:

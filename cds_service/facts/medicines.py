@@ -142,13 +142,18 @@ def long_term_glucocorticoids(chart: Chart, _argument: str | None) -> Fact | Non
     if coded is not None and coded.value is True:
         return coded
     settings = chart.settings
-    long_ones = []
+    long_ones: list[tuple[int, Source]] = []
     for medicine in taken(chart, ("med-corticosteroid-systemic",)):
         days = length_days(medicine, chart.review_date)
         ended = (chart.review_date - medicine.end.last).days if medicine.end else 0
         if days is not None and days >= settings.long_term_steroid_days and ended <= settings.long_term_steroid_days:
-            long_ones.append(medicine.source)
-    return Fact.of(True, *merged(long_ones)) if long_ones else coded
+            long_ones.append((days, medicine.source))
+    if not long_ones:
+        return coded
+    longest = max(days for days, _ in long_ones)
+    sources = merged(source for days, source in long_ones if days == longest)
+    rest = (source for _, source in long_ones)
+    return Fact.of(True, *merged((*sources, *rest)), limit=chart.limit("long_term_steroid_days", longest))
 
 
 @fact("immunosuppressant_therapy", reads=("Condition", *TYPES), needs=("med-immunosuppressant",))
@@ -157,16 +162,23 @@ def immunosuppressant_therapy(chart: Chart, _argument: str | None) -> Fact | Non
     coded = look(chart, "immunosuppressant_therapy").fact()
     if coded is not None and coded.value is True:
         return coded
-    running = _running(chart, ("med-immunosuppressant",), chart.settings.ended_immunosuppressant_days)
-    return Fact.of(True, *merged(running)) if running else coded
+    now = _running(chart, ("med-immunosuppressant",), 0)
+    if now:
+        return Fact.of(True, *merged(source for _, source in now))
+    ended = _running(chart, ("med-immunosuppressant",), chart.settings.ended_immunosuppressant_days)
+    if not ended:
+        return coded
+    limit = chart.limit("ended_immunosuppressant_days", min(days for days, _ in ended))
+    return Fact.of(True, *merged(source for _, source in ended), limit=limit)
 
 
-def _running(chart: Chart, value_sets: tuple[str, ...], days_after: int) -> list[Source]:
+def _running(chart: Chart, value_sets: tuple[str, ...], days_after: int) -> list[tuple[int, Source]]:
+    """The courses that go on, or ended at most so many days ago, each with its days since the end."""
     found = []
     for medicine in taken(chart, value_sets):
         end = medicine.end.last if medicine.end else (chart.review_date if medicine.active else None)
         if end is not None and (chart.review_date - end).days <= days_after:
-            found.append(medicine.source)
+            found.append((max((chart.review_date - end).days, 0), medicine.source))
     return found
 
 
@@ -176,5 +188,5 @@ def organ_transplant_on_antirejection(chart: Chart, _argument: str | None) -> Fa
     codes = chart.codes("organ-transplant")
     grafts = [*look(chart, "organ_transplant").for_it]
     grafts += [source_of(done) for done in chart.coded("Procedure", codes) if usable(done)]
-    drugs = _running(chart, ("med-antirejection",), 0)
+    drugs = [source for _, source in _running(chart, ("med-antirejection",), 0)]
     return Fact.of(True, *merged((*grafts[:2], *drugs))) if grafts and drugs else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cds_service.core.fact import Fact, Source
+from cds_service.core.fact import Fact, Limit, Source
 from cds_service.core.truth import NOT_MET
 from cds_service.core.value_set import CodeSet, Member
 from cds_service.facts.evidence import (
@@ -86,10 +86,11 @@ class Found:
     against: list[Source] = field(default_factory=list)
     close: list[tuple[Source, str]] = field(default_factory=list)
     note: str | None = None
+    limit: Limit | None = None
 
     def fact(self) -> Fact | None:
         if self.for_it:
-            return Fact.of(True, *_newest_first(self.for_it), note=self.note)
+            return Fact.of(True, *_newest_first(self.for_it), note=self.note, limit=self.limit)
         if self.against:
             return Fact.of(False, *_newest_first(self.against))
         if self.close:
@@ -187,6 +188,10 @@ def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, 
             continue
         if row.new and day is not None and day.recorded:
             found.note = "the date is that of writing it down, not of its onset"
+        if row.within and day is not None:
+            days = (chart.review_date - day.last).days
+            if found.limit is None or days < found.limit.found:
+                found.limit = chart.limit(row.within, days)
         found.for_it.append(source)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -136,8 +136,13 @@ def _osteotomies(chart: Chart) -> tuple[Member, ...]:
 @fact("recent_spinal_intervention", reads=("Procedure",), needs=INTERVENTIONS)
 def recent_spinal_intervention(chart: Chart, _argument: str | None) -> Fact | None:
     """Surgery, injection or stimulator placement within the policy window."""
-    days = chart.settings.recent_intervention_days
-    return _done([done for done in performed(chart, *INTERVENTIONS) if within_days(chart, done.day, days)])
+    within = chart.settings.recent_intervention_days
+    recent = [done for done in performed(chart, *INTERVENTIONS) if within_days(chart, done.day, within)]
+    fact = _done(recent)
+    if fact is None:
+        return None
+    days = min((chart.review_date - done.day.last).days for done in recent if done.day is not None)
+    return replace(fact, limit=chart.limit("recent_intervention_days", days))
 
 
 @fact("hours_since_vertebral_augmentation", reads=("Procedure",), needs=("proc-vertebral-augmentation",))

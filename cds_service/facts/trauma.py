@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cds_service.core.fact import Fact, Source
+from cds_service.core.fact import Fact, Limit, Source
 from cds_service.core.quantity import Range
 from cds_service.core.truth import NOT_MET
 from cds_service.facts.evidence import day_of, happened, member_of, merged, source_of, within_days
@@ -87,13 +87,17 @@ def acute_trauma(chart: Chart, _argument: str | None) -> Fact | None:
     for injury in injuries(chart):
         fresh = not (len(injury.code) == 7 and injury.code[-1] not in "ABC")
         if fresh and within_days(chart, injury.day, chart.settings.acute_days):
-            return Fact.of(True, injury.source)
+            return Fact.of(True, injury.source, limit=_days_ago(chart, injury.day))
         visit = chart.record.resolve(reference(injury.resource.get("encounter")) or "", injury.resource)
         if visit is not None and usable(visit) and "emer" in code_values(visit.get("class")):
             day = day_of(chart, visit)
             if within_days(chart, day, chart.settings.acute_days):
-                return Fact.of(True, injury.source, source_of(visit, day))
+                return Fact.of(True, injury.source, source_of(visit, day), limit=_days_ago(chart, day))
     return None
+
+
+def _days_ago(chart: Chart, day: DayRange | None) -> Limit | None:
+    return chart.limit("acute_days", (chart.review_date - day.last).days) if day is not None else None
 
 
 @fact("months_since_trauma", reads=("Condition",), needs=SPINE_INJURIES)

@@ -12,6 +12,7 @@ from cds_service.card_builder.suggestions import profile_named
 from cds_service.core.determination import Review
 from cds_service.core.fact import Why
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Study
+from cds_service.facts.settings import Settings as FactSettings
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines
 from cds_service.hooks.ratings import rate
@@ -41,6 +42,7 @@ class Desk:
     new_uuid: Callable[[], str]
     profile: str = "default"
     app_url: str | None = None
+    fact_settings: FactSettings = field(default_factory=FactSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,9 @@ def respond(asked: HookRequest, service: str, desk: Desk, profile: str | None = 
     """
     now, watch = desk.now(), Stopwatch()
     unread = PatientRecord.build(asked.patient_id, (), encounter_id=asked.encounter_id)
-    consultation = Consultation(asked.hook, asked.drafts, frozenset(asked.in_scope), unread, now.date())
+    consultation = Consultation(
+        asked.hook, asked.drafts, frozenset(asked.in_scope), unread, now.date(), desk.fact_settings
+    )
     needed = resource_types(consultation, desk.guidelines)
     watch.lap("orders")
     if needed:  # else no order is ours, and nobody's chart is read

@@ -30,6 +30,7 @@ def make_desk(settings: Settings) -> Desk:
         new_uuid=new_uuid,
         profile=settings.client_profile,
         app_url=settings.app_url,
+        fact_settings=settings.facts,
     )
 
 

@@ -24,7 +24,10 @@ def why_routes(desk: Desk) -> Blueprint:
         asked = read_request(read_body())
         watch = Stopwatch()
         unread = PatientRecord.build(asked.patient_id, (), encounter_id=asked.encounter_id)
-        consultation = Consultation(asked.hook, asked.drafts, frozenset(asked.in_scope), unread, desk.now().date())
+        today = desk.now().date()
+        consultation = Consultation(
+            asked.hook, asked.drafts, frozenset(asked.in_scope), unread, today, desk.fact_settings
+        )
         needed = resource_types(consultation, desk.guidelines)
         watch.lap("orders")
         if needed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cds_service.config import Client, Mode, Settings, in_words
+from cds_service.facts.settings import Settings as FactSettings
 
 EHR = Client(
     "https://ehr.example",
@@ -33,6 +34,15 @@ def production(**changed: object) -> str:
 )
 def test_each_decision_is_a_sentence(sentence: str) -> None:
     assert sentence in production()
+
+
+def test_a_number_that_is_not_the_usual_one_is_said() -> None:
+    facts = FactSettings(long_term_steroid_days=60)
+
+    assert "Where the guidelines print no number: long_term_steroid_days is 60, instead of 90." in production(
+        facts=facts
+    )
+    assert "print no number" not in production()
 
 
 def test_what_is_chosen_is_said() -> None:

@@ -45,6 +45,18 @@ def test_lists_are_separated_by_commas() -> None:
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
 
 
+def test_numbers_that_the_guidelines_leave_open_are_a_table_of_the_file_or_json(tmp_path: Path) -> None:
+    file = tmp_path / "cds.toml"
+    file.write_text("[facts]\nlong_term_steroid_days = 60\n")
+    from_file = load({"SPINE_CDS_CONFIG": str(file)})
+    from_variable = load({"SPINE_CDS_FACTS": '{"long_term_steroid_days": 60}'})
+
+    assert from_file.facts.long_term_steroid_days == 60
+    assert from_file == from_variable == load(as_environment(from_file))
+    with pytest.raises(ConfigurationError, match="steroids is not a setting"):
+        load({"SPINE_CDS_FACTS": '{"steroids": 60}'})
+
+
 @pytest.mark.parametrize(
     "variable",
     [("SPINE_CDS_PORT", "tcp://10.0.0.1:80"), ("SPINE_CDS_SERVICE_HOST", "10.0.0.1"), ("SPINE_CDS_MODE", "")],
