@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -125,7 +125,8 @@ def test_workers_are_renewed_under_load_and_nothing_acknowledged_is_lost(start: 
         assert server.stop() == 0
 
     assert stored(tmp_path, "feedback") == 8000
-    assert {status for client in clients for status in client.statuses} <= {0, 200}
+    # 503: the store was busy for too long and asks to be told again, which the client did.
+    assert {status for client in clients for status in client.statuses} <= {0, 200, 503}
     broken = sum(client.statuses.get(0, 0) for client in clients)
     sys.stdout.write(f"\n{broken} connections broken off while workers were renewed\n")
     assert broken <= 16  # one for each connection and each of two workers; each was sent again
@@ -145,14 +146,12 @@ def test_gunicorn_recycles_after_so_many_requests_without_breaking_one(tmp_path:
 
 def answers(server: ServerProcess) -> bool:
     address = urlsplit(server.base)
-    try:
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=5)
-        connection.request("GET", "/healthz")
-        good = connection.getresponse().status == 200
-        connection.close()
-    except OSError:
-        return False
-    return good
+    with closing(http.client.HTTPConnection(str(address.hostname), address.port, timeout=5)) as connection:
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
 
 
 def wait_for(holds: Callable[[], bool], seconds: float = 15) -> None:

@@ -12,9 +12,9 @@ from queue import Empty, Queue
 
 FOLDER = Path(__file__).parent / "hapi"
 PROGRAMS = ("java", "javac", "mvn")
-# The libraries are fetched once per machine, about 280 MB; a start takes some twenty seconds.
+# The libraries are fetched once per machine, about 280 MB. A start takes twenty seconds, on a busy machine minutes.
 FETCH_SECONDS = 600
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 def missing() -> list[str]:
