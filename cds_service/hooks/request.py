@@ -84,11 +84,17 @@ def _drafts(entries: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str
     """Each draft with its fullUrl. A draft without an id gets one, so that it can be spoken of."""
     for position, entry in enumerate(entries):
         draft = entry.get("resource")
-        if not isinstance(draft, dict) or not isinstance(draft.get("resourceType"), str):
+        if not isinstance(draft, dict) or not draft:
             continue
         where = f"context.draftOrders.entry[{position}].resource"
         if _too_deep(draft):
             raise RequestError(400, "invalid", f"{where} is nested too deeply", where)
+        # An order that cannot be named would be left out of the answer, and read as "nothing to say about it".
+        if not isinstance(draft.get("resourceType"), str) or not draft["resourceType"]:
+            raise RequestError(400, "required", f"{where}.resourceType is required", f"{where}.resourceType")
+        for name in ("resourceType", "id"):
+            if isinstance(draft.get(name), str) and draft[name] != draft[name].strip():
+                raise RequestError(400, "value", f"{where}.{name} begins or ends with a blank", f"{where}.{name}")
         full_url = entry.get("fullUrl")
         full_url = full_url if isinstance(full_url, str) else ""
         if not isinstance(draft.get("id"), str) or not draft["id"]:

@@ -165,6 +165,17 @@ def test_a_draft_without_id_is_named_by_its_full_url() -> None:
     assert read(request).in_scope == ("ServiceRequest/0c3f",)
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("resourceType", None), ("resourceType", ""), ("resourceType", 5), ("resourceType", "ServiceRequest "),
+     ("id", "mri\n"), ("id", " mri"), ("id", " ")],
+)  # fmt: skip
+def test_a_draft_that_cannot_be_named_is_refused_not_left_out(member: str, value: object) -> None:
+    error = refusal(a_request(an_order(), an_order("second") | {member: value}))
+
+    assert error.field == f"context.draftOrders.entry[1].resource.{member}"
+
+
 @pytest.mark.parametrize("bundle", [{"entry": []}, {}, {"resourceType": "Bundle", "entry": [{}, {"resource": {}}]}])
 def test_a_bundle_without_drafts_or_type_is_no_error(bundle: dict[str, Any]) -> None:
     assert read(replaced(a_request(), "context.draftOrders", bundle)).drafts == ()
