@@ -8,41 +8,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from cds_service import __version__, config, resources
-from cds_service.core.errors import ConfigurationError, GuidelineError, RequestError
-
-EXIT_FOUND: Final = 1
-EXIT_REQUEST: Final = 3
-EXIT_SETTINGS: Final = 4
-
-
-def reporting_faults(command: Callable[..., None]) -> Callable[..., None]:
-    """Faults we expect become one line on stderr; anything else keeps its traceback."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except (ConfigurationError, GuidelineError) as fault:
-            click.echo(f"cds-service: {fault}", err=True)
-            sys.exit(EXIT_SETTINGS)
-
-    return run
+from cds_service.commands.batch import batch
+from cds_service.commands.completion import completion
+from cds_service.commands.explain import explain
+from cds_service.commands.faults import EXIT_FOUND, EXIT_REQUEST, reporting_faults
+from cds_service.commands.new_section import new_section
+from cds_service.commands.review import review
+from cds_service.core.errors import ConfigurationError, RequestError
 
 
 @click.group()
 @click.version_option(__version__, prog_name="cds-service")
 def main() -> None:
     """Reviews spine imaging orders against dated, cited criteria (CDS Hooks)."""
+
+
+for command in (review, explain, batch, new_section, completion):
+    main.add_command(command)
 
 
 @main.command()
@@ -83,50 +73,22 @@ def migrate() -> None:
 
 
 @main.command()
-@click.argument("request_file", type=click.File("rb"), metavar="FILE")
-@reporting_faults
-def review(request_file: Any) -> None:
-    """Print the response to the hook request in FILE ("-" for stdin). Nothing is stored."""
-    from cds_service.hooks import discovery
-    from cds_service.hooks.consult import respond
-    from cds_service.hooks.request import read_request
-    from cds_service.web.desk import make_desk
-
-    try:
-        asked = read_request(request_file.read())
-        answer = respond(asked, discovery.BY_HOOK[asked.hook].id, make_desk(config.load()))
-    except RequestError as fault:
-        click.echo(f"cds-service: {fault.problem} (HTTP {fault.status})", err=True)
-        sys.exit(EXIT_REQUEST)
-    click.echo(answer.body, nl=sys.stdout.isatty())  # piped, it is the response byte for byte
-
-
-@main.command()
 @reporting_faults
 def lint() -> None:
-    """Check the guideline data as strictly as the tests do. Exit code 1 when something is found."""
-    from cds_service.guidelines.lint import lint as find_faults
+    """Check guideline data, readers of facts and words of cards, as the tests do. Exit code 1 for a finding."""
+    from cds_service.card_builder import load_templates
+    from cds_service.card_builder.lint import lint_cards
+    from cds_service.facts.lint import lint_facts
+    from cds_service.guidelines.lint import lint as lint_guidelines
     from cds_service.guidelines.load import load as load_guidelines
 
-    findings = find_faults(load_guidelines())
+    guidelines = load_guidelines()
+    findings = [str(finding) for finding in (*lint_guidelines(guidelines), *lint_facts(guidelines))]
+    studies = guidelines.studies.studies.values()
+    findings += lint_cards(load_templates(resources.cards_dir()), guidelines.vocabulary, studies)
     for finding in findings:
-        click.echo(str(finding))
+        click.echo(finding)
     sys.exit(EXIT_FOUND if findings else 0)
-
-
-@main.command()
-@click.argument("name")
-@reporting_faults
-def explain(name: str) -> None:
-    """Print section or criterion NAME (SP-5.1, SP-5.1/mri) in words: what it says, when it holds, where it stands."""
-    from cds_service.guidelines.explain import explain as in_words
-    from cds_service.guidelines.load import load as load_guidelines
-
-    text = in_words(name, load_guidelines())
-    if text is None:
-        click.echo(f"cds-service: no section or criterion is called {name}", err=True)
-        sys.exit(EXIT_FOUND)
-    click.echo(text)
 
 
 @main.command()

@@ -38,9 +38,9 @@ SPINE_REASONS: Final = frozenset({
 
 declare(
     Problem("long_term_glucocorticoids", ("long-term-steroid-dx",)),
-    Problem("organ_transplant", ("organ-transplant",), now=False),
+    Problem("organ_transplant_on_antirejection", ("organ-transplant",), now=False),
     Problem("immunosuppressant_therapy", ("long-term-immunosuppressant-dx",)),
-    apart=("long_term_glucocorticoids", "organ_transplant", "immunosuppressant_therapy"),
+    apart=("long_term_glucocorticoids", "organ_transplant_on_antirejection", "immunosuppressant_therapy"),
 )
 
 
@@ -86,9 +86,9 @@ def unmatched(chart: Chart) -> int:
     for kind in TYPES:
         for resource in chart.record.all(kind):
             keys = chart.record.codes(resource)
-            since = usable(resource) and chart.episode.since(course_of(resource).start) is MET
-            if since and keys and not any(chart.is_in_any(key, KNOWN_MEDICINES) for key in keys):
-                count += 1
+            if not keys or any(chart.is_in_any(key, KNOWN_MEDICINES) for key in keys) or not usable(resource):
+                continue
+            count += chart.episode.since(course_of(resource).start) is MET
     return count
 
 
@@ -186,7 +186,7 @@ def _running(chart: Chart, value_sets: tuple[str, ...], days_after: int) -> list
 def organ_transplant_on_antirejection(chart: Chart, _argument: str | None) -> Fact | None:
     """A solid organ transplant and anti-rejection medicine now: one of the two is not enough."""
     codes = chart.codes("organ-transplant")
-    grafts = [*look(chart, "organ_transplant").for_it]
+    grafts = [*look(chart, "organ_transplant_on_antirejection").for_it]
     grafts += [source_of(done) for done in chart.coded("Procedure", codes) if usable(done)]
     drugs = [source for _, source in _running(chart, ("med-antirejection",), 0)]
     return Fact.of(True, *merged((*grafts[:2], *drugs))) if grafts and drugs else None

@@ -47,6 +47,7 @@ FLAGGED: Final = "details of the order"
 IMAGED: Final = "imaging examinations"
 SEEN: Final = "visits for this problem"
 TREATED: Final = "treatment of the spine"
+SIGNALS: Final = frozenset({ANSWERED, DRAFTED, FLAGGED, IMAGED, SEEN, TREATED})
 
 
 @dataclass(frozen=True, slots=True)
