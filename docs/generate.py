@@ -6,8 +6,10 @@ fall behind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, fields
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import click
@@ -40,6 +42,7 @@ def pages() -> dict[str, str]:
         "studies.md": HEAD + "\n".join(studies_page(guidelines)) + "\n",
         "settings.md": HEAD + "\n".join(settings_page()) + "\n",
         "command-line.md": HEAD + "\n".join(commands_page()) + "\n",
+        "licences.md": HEAD + "\n".join(licences_page()) + "\n",
     }
 
 
@@ -181,6 +184,28 @@ def commands_of(group: click.Group, before: str) -> Iterator[str]:
             continue
         with click.Context(command, info_name=f"{before} {name}", terminal_width=100) as context:
             yield f"## {before} {name}\n\n```\n{command.get_help(context)}\n```\n"
+
+
+def licences_page() -> Iterator[str]:
+    yield "# Licences\n"
+    yield (
+        "What is installed beside this package in the image (`deploy/requirements.lock`), as its own metadata says. "
+        "`NOTICE` credits it; `make sbom` writes the same list for machines."
+    )
+    yield ""
+    lock = (Path(__file__).parents[1] / "deploy" / "requirements.lock").read_text(encoding="utf-8")
+    names = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==", lock, re.MULTILINE)
+    yield from table(("Package", "Version", "Licence"), ((name, version(name), licence(name)) for name in names))
+
+
+def licence(package: str) -> str:
+    """The SPDX expression where the package gives one, else its own words."""
+    said = metadata(package)
+    stated = said.get("License-Expression") or said.get("License")
+    if stated and len(stated) < 60:
+        return str(stated)
+    kinds = [line.rpartition(" :: ")[2] for line in said.get_all("Classifier") or () if line.startswith("License ::")]
+    return ", ".join(kinds)
 
 
 def write() -> None:

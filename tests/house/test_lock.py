@@ -20,7 +20,13 @@ PROJECT = tomllib.loads(source_tree.text("pyproject.toml"))["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
 OPTIONAL = [Requirement(line) for name in ("postgres", "gunicorn") for line in PROJECT["optional-dependencies"][name]]
 DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
-LOCKS = {"requirements.lock": RUNTIME, "requirements-dev.lock": [*RUNTIME, *OPTIONAL, *DEV]}
+BUILD = [Requirement(line) for line in tomllib.loads(source_tree.text("pyproject.toml"))["build-system"]["requires"]]
+LOCKS = {
+    "requirements.lock": RUNTIME,
+    "requirements-dev.lock": [*RUNTIME, *OPTIONAL, *DEV],
+    "deploy/requirements.lock": [*RUNTIME, *OPTIONAL],
+    "deploy/build.lock": BUILD,
+}
 
 
 def locked(path: str) -> dict[str, tuple[str, int]]:
@@ -86,6 +92,25 @@ def test_a_lock_does_not_say_where_packages_came_from(path: str) -> None:
 
 def test_the_development_lock_contains_the_runtime_lock() -> None:
     assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
+
+
+def test_the_image_runs_what_was_tested() -> None:
+    tested = locked("requirements-dev.lock").items()
+    assert locked("requirements.lock").items() <= locked("deploy/requirements.lock").items() <= tested
+    assert locked("deploy/build.lock").items() <= tested
+
+
+def test_the_list_of_licences_is_complete_and_holds_none_that_asks_for_more_than_credit() -> None:
+    rows = re.findall(
+        r"^\| ([\w.-]+) \| (\S+) \| ([^|]+) \|$", source_tree.text("docs/generated/licences.md"), re.MULTILINE
+    )
+    listed = {canonicalize_name(name): (version, licence) for name, version, licence in rows if name != "Package"}
+    image = locked("deploy/requirements.lock")
+    assert {name: version for name, (version, _) in listed.items()} == {name: entry[0] for name, entry in image.items()}
+    free = re.compile(r"(MIT|BSD|Apache|PSF|Python|ISC|MPL|Mozilla)")
+    strict = {name for name, (_, licence) in listed.items() if not free.search(licence) or "GPL" in licence}
+    # Used as they are, through their interface, which the LGPL allows.
+    assert strict == {"psycopg", "psycopg-binary"}
 
 
 def test_the_notice_credits_every_runtime_dependency() -> None:
