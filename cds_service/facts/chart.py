@@ -15,8 +15,9 @@ from cds_service.facts.answers import Statement, collect
 from cds_service.facts.episode import Episode, find_episode
 from cds_service.facts.findings import Findings
 from cds_service.facts.settings import Settings
+from cds_service.fhir.codes import codes_of, codings
 from cds_service.fhir.dates import DayRange, months_between, read_date
-from cds_service.fhir.elements import Resource
+from cds_service.fhir.elements import Resource, mappings
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.codebook import Codebook
 from cds_service.guidelines.studies import StudyCatalogue
@@ -74,6 +75,14 @@ class Chart:
     def is_in_any(self, coding: tuple[str, str], value_sets: frozenset[str]) -> bool:
         """Whether a code is in one of these value sets."""
         return not value_sets.isdisjoint(self.value_sets.holding(coding))
+
+    @cached_property
+    def signals(self) -> frozenset[str]:
+        """The value sets that occur anywhere in the record or on the order."""
+        stated = [*self.order.reasons, *codings(self.order.resource.get("reasonCode"))]
+        for inner in mappings(self.order.resource.get("contained")):
+            stated += codes_of(inner)
+        return self.findings.signals.union(*map(self.value_sets.holding, stated))
 
     @cached_property
     def answers(self) -> Mapping[str, tuple[Statement, ...]]:

@@ -25,6 +25,10 @@ def age_months(chart: Chart, _argument: str | None) -> Fact | None:
     Exactly 6.0 on the day on which six months are completed. A Range for a partial birth date; UNREADABLE for an
     impossible or future one.
     """
+    return chart.once(_age_in_months)
+
+
+def _age_in_months(chart: Chart) -> Fact | None:
     patient = chart.record.patient
     if patient is None or patient.get("birthDate") in (None, ""):
         return None

@@ -104,7 +104,7 @@ def concordant_electrodiagnostics(chart: Chart, _argument: str | None) -> Fact |
 def progressive_neuro_deficit(chart: Chart, _argument: str | None) -> Fact | None:
     """The newest grade of a muscle is lower than an earlier one, the newest in this episode and not long ago."""
     grades: dict[object, list[tuple[DayRange, int, Source]]] = {}
-    for observation in chart.record.all("Observation"):
+    for observation in chart.record.distinct("Observation", chart.findings.stated):
         if (FACT, _GRADE) not in codes_of(observation) or not usable(observation):
             continue
         day, muscle, grade = day_of(chart, observation), _muscle(observation), whole_grade(observation)

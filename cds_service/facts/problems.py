@@ -145,6 +145,8 @@ def look(chart: Chart, name: str, argument: str | None = None) -> Found:
 
 def _gather(chart: Chart, row: Problem, region: str | None, found: Found) -> None:
     for set_id in row.sets:
+        if set_id not in chart.signals:
+            continue
         codes = chart.codes(set_id)
         _conditions(chart, row, codes, region, found)
         if row.reason:
@@ -156,7 +158,7 @@ def _gather(chart: Chart, row: Problem, region: str | None, found: Found) -> Non
 
 
 def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
-    meant = list(referenced(chart, "reasonReference"))
+    meant = chart.once(_meant)
     for condition in (*chart.coded("Condition", codes), *_inside_order(chart, codes)):
         day = day_of(chart, condition)
         source = source_of(condition, day)
@@ -195,6 +197,11 @@ def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, 
         found.for_it.append(source)
 
 
+def _meant(chart: Chart) -> list[Resource]:
+    """What the order refers to as its reasons."""
+    return list(referenced(chart, "reasonReference"))
+
+
 def _in_time(chart: Chart, row: Problem, day: DayRange | None) -> bool:
     if row.dated and day is not None and day.recorded:
         return False
@@ -212,7 +219,7 @@ def is_new(chart: Chart, day: DayRange | None) -> bool:
 
 def _inside_order(chart: Chart, codes: CodeSet) -> Iterator[Resource]:
     """Problems that travel inside the draft order."""
-    for named in referenced(chart, "reasonReference"):
+    for named in chart.once(_meant):
         inside = named in (chart.order.resource.get("contained") or ())
         if inside and named.get("resourceType") == "Condition" and codes.members_among(chart.record.codes(named)):
             yield named
@@ -252,13 +259,16 @@ def _visits(chart: Chart, row: Problem, codes: CodeSet, region: str | None, foun
 
 
 def _visit_reasons(chart: Chart) -> dict[tuple[str, str], list[Source]]:
-    """Where each coded reason of a visit of this episode stands."""
+    """Where each coded reason of a visit of this episode stands. Reasons that no value set holds are left out."""
     reasons: dict[tuple[str, str], list[Source]] = {}
     for encounter in chart.record.all("Encounter"):
+        keys = [key for key in codings(encounter.get("reasonCode")) if chart.value_sets.holding(key)]
+        if not keys:
+            continue
         day = day_of(chart, encounter)
         of_now = _is_this_visit(chart, encounter) or recent_enough(chart, day, chart.settings.acute_days)
         if of_now and usable(encounter):
-            for key in codings(encounter.get("reasonCode")):
+            for key in keys:
                 reasons.setdefault(key, []).append(source_of(encounter, day))
     return reasons
 

@@ -27,8 +27,6 @@ from cds_service.facts.registry import (
     reads_of,
 )
 from cds_service.facts.treatment import items
-from cds_service.fhir.codes import codes_of, codings
-from cds_service.fhir.elements import mappings
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -100,8 +98,7 @@ def _sets_of_rows(name: str, argument: str | None) -> Iterator[str]:
 
 
 def signals_of(chart: Chart) -> Iterator[str]:
-    yield from chart.findings.signals
-    yield from _signals_of_order(chart)
+    yield from chart.signals
     there: Mapping[str, object] = {
         ANSWERED: chart.answers or chart.findings.stated,
         DRAFTED: chart.drafts,
@@ -111,11 +108,3 @@ def signals_of(chart: Chart) -> Iterator[str]:
         TREATED: items(chart),
     }
     yield from (signal for signal, found in there.items() if found)
-
-
-def _signals_of_order(chart: Chart) -> Iterator[str]:
-    stated = [*chart.order.reasons, *codings(chart.order.resource.get("reasonCode"))]
-    for inner in mappings(chart.order.resource.get("contained")):
-        stated += codes_of(inner)
-    for coding in stated:
-        yield from chart.value_sets.holding(coding)

@@ -60,6 +60,13 @@ def read_date(value: object) -> DayRange | None:
     """
     if not isinstance(value, str):
         return None
+    if len(value) == 10 and value[4] == value[7] == "-":
+        # "2026-11-10", as nearly every date is: a third of the time of the general way below.
+        try:
+            only = date.fromisoformat(value)
+            return DayRange(only, only, value)
+        except ValueError:
+            pass
     shape = _SHAPE.fullmatch(value.strip())
     if shape is None:
         return None
