@@ -68,7 +68,10 @@ def run(
     restart: bool = False,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
-    """Writes `output` and says what is in it. Raises ConfigurationError when parts of another run are in the way."""
+    """Writes `output` and says what is in it. Raises ConfigurationError when parts of another run are in the way, or
+    the output would replace a file of the export."""
+    if output.resolve() in export.files:
+        raise ConfigurationError(f"{output} is one of the files to read; write to another place")
     count = max(1, min(MOST_PARTITIONS, -(-export.size // partition_bytes)))
     folder = output.with_name(f"{output.name}.parts")
     _prepare(folder, _plan(export, options, count), restart)

@@ -27,6 +27,7 @@ LAYERS = {
     "config": 7,
     "web": 7,
     "cli": 7,
+    "commands": 7,
 }
 
 # A library and the only parts that may import it.
@@ -37,7 +38,9 @@ KEPT_TO = {
     "alembic": {"store"},
     "requests": {"fhir", "web", "cli"},
     "urllib3": {"fhir", "web"},
-    "click": {"cli"},
+    "click": {"cli", "commands"},
+    "rich": {"commands"},
+    "authlib": {"web"},
     "jwt": {"web"},
     "yaml": {"guidelines", "card_builder", "web"},  # web: the head of a synthetic patient's story
 }

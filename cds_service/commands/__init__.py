@@ -1,0 +1,1 @@
+"""Sub-commands that speak to a person: in colour on a terminal, in JSON for machines. `cli.py` puts them together."""
