@@ -1,6 +1,6 @@
 /* How the answer came about: what was decided, what is asked, and every criterion as a tree down to the chart. */
 
-import { chartLink, element } from "/site/dom.js";
+import { element } from "/site/dom.js";
 
 const SAYS = {
   supported: ["good", "Supported"],
@@ -38,7 +38,7 @@ function renderReview(review, inside, at) {
     listed("Still to do", review.steps, (id) => [words.criteria[id] ?? "", " ", criterionLink(id)]),
     listed("Instead", review.alternatives, (each) => alternative(each, words)),
     listed("Could not be read", review.not_read, (type) => [type]),
-    listed("Could not be understood", review.unreadable, (reference) => [chartLink(reference, fhir)]),
+    listed("Could not be understood", review.unreadable, (reference) => [source(reference, fhir)]),
     listed("Left out: another patient's", review.foreign, (reference) => [reference]),
     criteria(review, inside, at),
     listed("Evidence", review.evidence, (each) => evidence(each, words, fhir)),
@@ -73,11 +73,12 @@ function alternative(each, words) {
 }
 
 function evidence(each, words, fhir) {
-  const sources = (each.sources ?? []).flatMap((reference) => [" ", chartLink(reference, fhir)]);
-  return [capital(words.facts[each.fact]?.[0] ?? each.fact), ": ", element("strong", {}, said(each.value, words.facts[each.fact]?.[2])), sources];
+  const sources = (each.sources ?? []).flatMap((reference) => [" ", source(reference, fhir)]);
+  const name = each.fact === "age_months" ? "Age" : capital(words.facts[each.fact]?.[0] ?? each.fact);
+  return [name, ": ", element("strong", {}, value(each.fact, each.value, words)), sources];
 }
 
-// -- the trees -----------------------------------------------------------------------------------------------------------
+// -- the trees ----------------------------------------------------------------------------------------------------------
 
 function criteria(review, inside, at) {
   const found = inside?.criteria ?? [];
@@ -106,9 +107,9 @@ function branch(node, at) {
 function leaf(node, at, before) {
   const { words } = at;
   const ref = node.facts[0]?.ref ?? node.fact;
-  const name = capital(words.facts[ref]?.[0] ?? words.facts[node.fact]?.[0] ?? ref);
+  const name = ref === "age_months" ? "Age" : capital(words.facts[ref]?.[0] ?? words.facts[node.fact]?.[0] ?? ref);
   const head = element("span", {}, badge(node.result), ` ${before}${before ? name.toLowerCase() : name}`, node.test ? element("strong", {}, ` ${node.test.replaceAll("_", " ")}`) : "");
-  const facts = element("span", { class: "read" }, node.facts.map((each) => reading(each, at)));
+  const facts = element("span", { class: "read" }, node.facts.map((each) => reading(each, Boolean(node.parts), at)));
   const inside = node.parts && element(
     "details", { open: node.result === "met" && count(node) < 8 },
     element("summary", {}, `made up of ${count(node)} findings`),
@@ -117,10 +118,20 @@ function leaf(node, at, before) {
   return element("li", {}, head, facts, inside);
 }
 
-function reading(each, { words, fhir }) {
-  const sources = (each.sources ?? []).slice(0, 4).flatMap(({ reference, date }) => [" ", chartLink(reference, fhir), date ? ` ${date.slice(0, 10)}` : ""]);
-  const value = each.why ? UNKNOWN[each.why] : said(each.value, words.facts[each.ref]?.[2]);
-  return element("span", { class: "quiet" }, value, each.stated ? ", answered" : "", sources, each.note ? ` (${each.note})` : "");
+/** What was read of one fact. A fact that is made up of others has nothing to read when the chart does not state it. */
+function reading(each, derived, { words, fhir }) {
+  if (derived && each.why === "not_documented") return undefined;
+  const sources = (each.sources ?? []).slice(0, 6).flatMap(({ reference, date }) => [" · ", source(reference, fhir, date)]);
+  const shown = each.why ? UNKNOWN[each.why] : value(each.ref, each.value, words);
+  return element("span", { class: "quiet" }, shown, each.stated ? ", answered" : "", sources, each.note ? ` (${each.note})` : "");
+}
+
+/** A link into the chart, named by kind and day; the whole reference is for those who hear or hover over it. */
+function source(reference, fhir, date) {
+  const known = /^([A-Z][A-Za-z]+)\/[A-Za-z0-9.-]{1,64}$/.exec(reference);
+  if (!known) return reference;
+  const text = date ? `${known[1]} ${date.slice(0, 10)}` : known[1];
+  return element("a", { href: `${fhir}/${reference}`, title: reference, "aria-label": `${text}, ${reference}` }, text);
 }
 
 function count(node) {
@@ -129,6 +140,15 @@ function count(node) {
 
 function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A fact's value in words; ages as people tell them. */
+function value(ref, given, words) {
+  const unit = words.facts[ref]?.[2];
+  if (ref === "age_months" && typeof given === "number") {
+    return given >= 24 ? `${Math.floor(given / 12)} years` : `${Math.floor(given)} ${Math.floor(given) === 1 ? "month" : "months"}`;
+  }
+  return said(given, unit);
 }
 
 /** A value as text; `unit` follows a number. */

@@ -21,9 +21,3 @@ export function webAddress(text) {
     return undefined;
   }
 }
-
-/** A link to a resource of the embedded FHIR server, or the bare text when it is not a reference to one. */
-export function chartLink(reference, fhir) {
-  const known = /^[A-Z][A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/.test(reference);
-  return known ? element("a", { href: `${fhir}/${reference}` }, reference) : reference;
-}
