@@ -10,7 +10,18 @@ from cds_service.audit.sink import open_sink
 from cds_service.config import Settings
 from cds_service.hooks.consult import Desk
 from cds_service.store.store import Store
-from cds_service.web import audited, cors, errors, guideline_browser, headers, log, paths, security
+from cds_service.web import (
+    analytics,
+    audited,
+    cors,
+    documentation,
+    errors,
+    guideline_browser,
+    headers,
+    log,
+    paths,
+    security,
+)
 from cds_service.web.feedback_routes import feedback_routes
 from cds_service.web.hook_routes import hook_routes
 from cds_service.web.metrics import Metrics
@@ -39,6 +50,8 @@ def create_app(settings: Settings, *, desk: Desk, store: Store, gate: Gate | Non
     app.register_blueprint(feedback_routes(store, metrics, desk.now, settings.feedback_timeout))
     app.register_blueprint(operation_routes(store, metrics))
     guideline_browser.register(app)
+    documentation.register(app, settings, desk, store)
+    analytics.register(app, settings, desk, store)
     if settings.demo:
         _add_demo(app, settings, desk)
     app.wsgi_app = paths.tolerant(app.wsgi_app)  # type: ignore[method-assign, assignment]
