@@ -73,17 +73,20 @@ def migrate() -> None:
 
 
 @main.command()
+@click.option("--root", type=click.Path(file_okay=False, exists=True, path_type=Path), hidden=True)
 @reporting_faults
-def lint() -> None:
+def lint(root: Path | None) -> None:
     """Check guideline data, readers of facts and words of cards, as the tests do. Exit code 1 for a finding."""
     from cds_service.card_builder import load_templates
     from cds_service.card_builder.lint import lint_cards
     from cds_service.facts.lint import lint_facts
     from cds_service.guidelines.lint import lint as lint_guidelines
+    from cds_service.guidelines.load import DATA
     from cds_service.guidelines.load import load as load_guidelines
 
-    guidelines = load_guidelines()
-    findings = [str(finding) for finding in (*lint_guidelines(guidelines), *lint_facts(guidelines))]
+    folder = root or DATA
+    guidelines = load_guidelines(folder)
+    findings = [str(finding) for finding in (*lint_guidelines(guidelines, folder), *lint_facts(guidelines))]
     studies = guidelines.studies.studies.values()
     findings += lint_cards(load_templates(resources.cards_dir()), guidelines.vocabulary, studies)
     for finding in findings:

@@ -71,12 +71,12 @@ class ConsultationCase:
         return f"{self.section}: {self.name}"
 
 
-def case_files() -> list[Path]:
-    return sorted(DATA.glob(f"*/*{CASES}"))
+def case_files(root: Path = DATA) -> list[Path]:
+    return sorted(root.glob(f"*/*{CASES}"))
 
 
-def criterion_cases() -> Iterator[CriterionCase]:
-    for path in case_files():
+def criterion_cases(root: Path = DATA) -> Iterator[CriterionCase]:
+    for path in case_files(root):
         data = strict_yaml.read(path).allow(("section",), ("criteria", "consultations"))
         criteria = data.mapping("criteria") if "criteria" in data else strict_yaml.Mapping()
         for criterion in criteria:
@@ -97,8 +97,8 @@ def derived_fact_cases() -> Iterator[CriterionCase]:
                 yield _criterion_case(path, fact, truth, entry)
 
 
-def consultation_cases() -> Iterator[ConsultationCase]:
-    for path in case_files():
+def consultation_cases(root: Path = DATA) -> Iterator[ConsultationCase]:
+    for path in case_files(root):
         data = strict_yaml.read(path)
         for entry in data.mappings("consultations"):
             entry.allow(("name", "expect"), CONSULTATION_KEYS)
