@@ -16,7 +16,7 @@ import pytest
 from tests.postgres_server import postgres_server
 
 CI = os.environ.get("CI", "").lower() == "true"
-NEEDS_A_SERVER = ("browser", "postgres", "fhir_server")
+NEEDS_A_SERVER = ("browser", "postgres", "proxy", "fhir_server")
 
 
 def _refuse_the_network(event: str, args: tuple[Any, ...]) -> None:

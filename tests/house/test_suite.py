@@ -12,7 +12,7 @@ import pytest
 
 from tests.house.source_tree import ROOT
 
-MARKERS = ("browser", "postgres", "fhir_server")
+MARKERS = ("browser", "postgres", "proxy", "fhir_server")
 
 SKIPPED = f"""
 import pytest
