@@ -20,6 +20,7 @@ HOOKS: Final = (ORDER_SELECT, ORDER_SIGN)
 # Real orders stay below twenty levels. Code that walks a draft recursively can rely on this.
 DEEPEST_ORDER: Final = 100
 
+
 @dataclass(frozen=True, slots=True)
 class FhirAccess:
     """The record system's FHIR server. `token` is None for an open server; it lives as long as the request."""
