@@ -18,11 +18,14 @@ from cds_service import cli, config
 from cds_service.core.criterion import Criterion
 from cds_service.core.vocabulary import FactDefinition, FactType, Silence
 from cds_service.facts.settings import Settings as FactSettings
+from cds_service.guidelines.case_files import case_files
 from cds_service.guidelines.load import DATA, Guidelines, load
 from cds_service.guidelines.outline import ages
 from cds_service.guidelines.resolutions import FILE, load_resolutions
 
 FOLDER = Path(__file__).parent / "generated"
+DECISION = Path(__file__).parent / "adr" / "0006-conflict-resolutions.md"
+TABLE_BEGINS, TABLE_ENDS = "<!-- table: written by docs/generate.py -->", "<!-- end of the table -->"
 HEAD = "<!-- Written by docs/generate.py; change the source and run `make docs`. -->\n\n"
 
 SILENCE = {
@@ -208,7 +211,26 @@ def licence(package: str) -> str:
     return ", ".join(kinds)
 
 
+def decision() -> str:
+    """The decision on conflicts with its table as the resolutions stand today."""
+    text = DECISION.read_text(encoding="utf-8")
+    before, _, rest = text.partition(TABLE_BEGINS)
+    _, _, after = rest.partition(TABLE_ENDS)
+    return f"{before}{TABLE_BEGINS}\n{chr(10).join(resolution_lines(load()))}\n{TABLE_ENDS}{after}"
+
+
+def resolution_lines(guidelines: Guidelines) -> Iterator[str]:
+    """One line for each resolution: its first sentence, and how many consultations would fail under another reading."""
+    said = [text for file in case_files(DATA, guidelines.documents) for text in file.said]
+    rows = (
+        (found.id, found.topic, found.text.partition(". ")[0].rstrip("."), str(sum(found.id in text for text in said)))
+        for found in load_resolutions(DATA / FILE, guidelines.documents).values()
+    )
+    yield from table(("", "Question", "How it is read", "Cases"), rows)
+
+
 def write() -> None:
+    DECISION.write_text(decision(), encoding="utf-8")
     FOLDER.mkdir(exist_ok=True)
     wanted = pages()
     for path in FOLDER.glob("*.md"):
