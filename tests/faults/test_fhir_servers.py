@@ -87,6 +87,7 @@ def ask(service: Serving, server: str, **members: Any) -> Any:
     return response
 
 
+@pytest.mark.proves("CH-PERF-03", "ENG-SSRF-05")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_chart_that_cannot_be_read_is_never_all_clear(service: Serving, fault: str) -> None:
     with raw_server(FAULTS[fault]) as server:
@@ -101,6 +102,7 @@ def test_a_chart_that_cannot_be_read_is_never_all_clear(service: Serving, fault:
     assert "Condition" in str(review["not_read"])
 
 
+@pytest.mark.proves("CH-ERR-02")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_without_even_the_patient_it_is_412(service: Serving, fault: str) -> None:
     with raw_server(FAULTS[fault]) as server:
@@ -157,6 +159,7 @@ def test_one_query_that_hangs_costs_only_itself(service: Serving) -> None:
     assert any("spine_pain" in evidence["fact"] for evidence in review["evidence"])
 
 
+@pytest.mark.proves("CH-PF-15", "CH-FHIR-06")
 def test_a_server_that_lies_about_whose_chart_it_is_is_not_believed(service: Serving) -> None:
     strange = BACK_PAIN | {"id": "theirs", "subject": {"reference": "Patient/p2"}}
 
@@ -182,6 +185,7 @@ def test_a_patient_who_is_somebody_else_is_no_patient(service: Serving) -> None:
     assert response.status_code == 412 or response.json["extension"][REVIEWS][0]["determination"] != "supported"
 
 
+@pytest.mark.proves("ENG-SSRF-03", "CH-FHIR-03")
 def test_the_token_goes_nowhere_else(service: Serving) -> None:
     with raw_server(good) as elsewhere:
         for lead in (

@@ -33,6 +33,7 @@ def of_keys(asked: list[str]) -> list[str]:
     return [path for path in asked if path.split("/")[2] in keyed]
 
 
+@pytest.mark.proves("CH-PF-09", "CH-PF-10")
 @pytest.mark.parametrize("key", [row.key for row in TABLE])
 def test_a_missing_key_is_fetched_and_changes_nothing(service: Serving, fhir: StubFhir, key: str) -> None:
     fhir.resources = CHART
@@ -45,6 +46,7 @@ def test_a_missing_key_is_fetched_and_changes_nothing(service: Serving, fhir: St
     assert body_without_uuids(partial) == body_without_uuids(complete)
 
 
+@pytest.mark.proves("CH-PF-09", "CH-FHIR-02")
 def test_no_prefetch_at_all_gives_the_same_answer(service: Serving, fhir: StubFhir) -> None:
     fhir.resources = CHART
     complete = service.post(SIGN, a_request(fhirServer=fhir.base_url))
@@ -56,6 +58,7 @@ def test_no_prefetch_at_all_gives_the_same_answer(service: Serving, fhir: StubFh
     assert body_without_uuids(bare) == body_without_uuids(complete)
 
 
+@pytest.mark.proves("CH-PF-11")
 @pytest.mark.parametrize(
     ("sent", "fetches"),
     [("absent", 1), (None, 0), (OUTCOME, 0), (bundle(), 0), (bundle(BACK_PAIN, total=2), 1)],
@@ -75,6 +78,7 @@ def test_the_states_of_a_key(service: Serving, fhir: StubFhir, sent: Any, fetche
     assert ("Condition" in not_read) == (sent is OUTCOME)
 
 
+@pytest.mark.proves("CH-PF-14")
 def test_unknown_keys_are_ignored(service: Serving) -> None:
     known = service.post(SIGN, a_request())
     request = replaced(a_request(), "prefetch.foo", {"resourceType": "Condition"})
@@ -82,6 +86,7 @@ def test_unknown_keys_are_ignored(service: Serving) -> None:
     assert body_without_uuids(service.post(SIGN, request)) == body_without_uuids(known)
 
 
+@pytest.mark.proves("CH-ERR-02", "CH-ERR-06")
 @pytest.mark.parametrize(
     "request_members",
     [
@@ -99,6 +104,7 @@ def test_nothing_to_read_from_is_412_with_an_outcome(service: Serving, request_m
     assert response.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.proves("CH-ERR-02")
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -129,6 +135,7 @@ def test_a_failed_search_is_a_card_and_not_an_error(service: Serving, fhir: Stub
     assert response.json["extension"][REVIEWS][0]["not_read"] == ["Condition"]
 
 
+@pytest.mark.proves("CH-ERR-03", "CH-REQ-08")
 def test_a_patient_without_birth_date_is_not_412(service: Serving) -> None:
     response = service.post(SIGN, without(a_request(), "prefetch.patient.birthDate"))
 
@@ -136,6 +143,7 @@ def test_a_patient_without_birth_date_is_not_412(service: Serving) -> None:
     assert response.json["cards"]
 
 
+@pytest.mark.proves("CH-FHIR-01", "CH-FHIR-03")
 def test_the_token_goes_to_the_server_as_it_came_and_is_not_kept(service: Serving, fhir: StubFhir) -> None:
     fhir.resources = CHART
     token = {"access_token": "secret-1", "token_type": "Bearer", "expires_in": 300, "scope": "user/Condition.Read"}
@@ -149,6 +157,7 @@ def test_the_token_goes_to_the_server_as_it_came_and_is_not_kept(service: Servin
     assert {seen.authorization for seen in fhir.seen} == {None}
 
 
+@pytest.mark.proves("CH-FHIR-03", "CH-REQ-03")
 def test_an_expired_token_is_not_used_and_neither_is_the_server(service: Serving, fhir: StubFhir) -> None:
     token = {"access_token": "secret-1", "token_type": "Bearer", "expires_in": 0}
 
@@ -157,6 +166,7 @@ def test_an_expired_token_is_not_used_and_neither_is_the_server(service: Serving
     assert (response.status_code, fhir.seen) == (412, [])
 
 
+@pytest.mark.proves("CH-FRESH-01")
 def test_changed_data_changes_the_answer(service: Serving, fhir: StubFhir) -> None:
     """Nothing clinical is kept from one call to the next."""
     cauda_equina = BACK_PAIN | {
@@ -174,6 +184,7 @@ def test_changed_data_changes_the_answer(service: Serving, fhir: StubFhir) -> No
     assert after["determination"] == "supported"
 
 
+@pytest.mark.proves("CH-PERF-02", "CH-PERF-03")
 def test_a_server_that_never_answers_costs_no_more_than_the_deadline(service: Serving, fhir: StubFhir) -> None:
     def never(kind: str, ident: str | None) -> None:
         time.sleep(4)
@@ -196,12 +207,14 @@ def test_other_drafts_are_not_reviewed_by_order_select(service: Serving) -> None
     assert [review["order"] for review in response.json["extension"][REVIEWS]] == ["ServiceRequest/ct"]
 
 
+@pytest.mark.proves("CH-REQ-07")
 def test_another_patients_order_gets_no_advice(service: Serving) -> None:
     order = an_order(subject={"reference": "Patient/p2"})
 
     assert service.post(SIGN, a_request(order)).json == {"cards": []}
 
 
+@pytest.mark.proves("CH-REQ-07")
 def test_an_absolute_subject_is_the_same_patient(service: Serving) -> None:
     order = an_order(subject={"reference": "https://ehr.example/fhir/Patient/p1"})
 
@@ -222,6 +235,7 @@ def test_awful_resources_are_data_and_not_errors(service: Serving) -> None:
     assert service.post(SIGN, a_request(prefetch=prefetch)).status_code == 200
 
 
+@pytest.mark.proves("ENG-SSRF-05")
 def test_a_chart_nested_without_end_is_refused(service: Serving) -> None:
     deep = b'{"item":[' * 400 + b"{}" + b"]}" * 400
     request = orjson.dumps(a_request()).replace(b'"onsetDateTime"', b'"contained":[' + deep + b'],"onsetDateTime"')

@@ -144,6 +144,7 @@ def test_our_suggestion_can_be_taken_and_ends_the_matter(
     assert {review["determination"] for review in after.json["extension"][REVIEWS]} != {"not_supported"}
 
 
+@pytest.mark.proves("CH-SYS-04", "CH-JSON-04")
 def test_the_rated_order_is_the_order_as_sent_but_for_the_extension(sandbox: Serving, chart: StubFhir) -> None:
     body = recorded(CODE_AND_REASON, chart)
     [action] = sandbox.post(SELECT, body).json["systemActions"]
@@ -282,6 +283,7 @@ def test_it_reads_plain_commonmark(crd: Serving, chart: StubFhir) -> None:
         assert card["source"]["topic"]["display"]
 
 
+@pytest.mark.proves("CH-SYS-03", "CH-JSON-03")
 def test_ratings_are_off_until_a_client_agrees_to_them(service: Serving, tmp_path: Path, chart: StubFhir) -> None:
     body = recorded(CODE_AND_REASON, chart)
     body = ordering(

@@ -28,6 +28,7 @@ def test_every_recording_is_played() -> None:
     assert [name for name in RECORDINGS if f'"{name.removesuffix(".json")}"' not in played] == []
 
 
+@pytest.mark.proves("CH-REQ-09")
 @pytest.mark.parametrize("name", ["sandbox-pama-order-select-blank", "sandbox-pama-order-select-no-prefetch-key"])
 def test_a_screen_just_opened_has_no_study_yet(service: Serving, fhir: StubFhir, name: str) -> None:
     """The sandbox asks before a study is chosen. That is no error, and nobody's chart is read."""
@@ -38,6 +39,7 @@ def test_a_screen_just_opened_has_no_study_yet(service: Serving, fhir: StubFhir,
     assert fhir.seen == []
 
 
+@pytest.mark.proves("CH-FHIR-05")
 @pytest.mark.parametrize(
     "name", ["sandbox-pama-order-select-code-no-reason", "sandbox-pama-order-select-code-and-reason"]
 )
@@ -95,6 +97,7 @@ def test_the_request_generator_without_a_server_gets_412(service: Serving) -> No
     assert service.post(SIGN, body).status_code == 412
 
 
+@pytest.mark.proves("CH-FB-05", "CH-FB-07")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -151,6 +151,7 @@ def emitted(server: ServerProcess) -> Iterator[Emitted]:
     assert "Traceback" not in log
 
 
+@pytest.mark.proves("CH-LOG-01", "CH-ERR-06")
 @pytest.mark.parametrize(("path", "hook"), [(SIGN, "order-sign"), (SELECT, "order-select")])
 def test_words_of_a_request(emitted: Emitted, path: str, hook: str) -> None:
     for body in variants(a_full_request(hook)):
@@ -172,6 +173,7 @@ def test_words_of_a_whole_story(emitted: Emitted) -> None:
     assert set(emitted.statuses) == {200}
 
 
+@pytest.mark.proves("CH-FB-06", "CH-LOG-01")
 def test_words_of_feedback(emitted: Emitted) -> None:
     for body in variants(FEEDBACK):
         emitted.send("POST", f"{SIGN}/feedback", body)
@@ -180,6 +182,7 @@ def test_words_of_feedback(emitted: Emitted) -> None:
     assert emitted.statuses[400] > 5
 
 
+@pytest.mark.proves("CH-LOG-01", "CH-JWT-07")
 def test_words_of_addresses_and_headers(emitted: Emitted) -> None:
     request = orjson.dumps(a_request())
     below = ("", "cds-services/", "cds-services//", "fhir/Patient/", "fhir/Condition?patient=", "?story=")
@@ -213,6 +216,7 @@ REPLIES = {
 }
 
 
+@pytest.mark.proves("CH-LOG-01", "CH-FHIR-03")
 @pytest.mark.parametrize("reply", REPLIES)
 def test_words_of_a_fhir_server(emitted: Emitted, reply: str) -> None:
     with raw_server(REPLIES[reply]) as fhir:
@@ -227,6 +231,7 @@ def test_words_of_a_fhir_server(emitted: Emitted, reply: str) -> None:
     assert fhir.asked
 
 
+@pytest.mark.proves("CH-STATE-02")
 def test_nothing_of_a_request_is_on_disk(server: ServerProcess) -> None:
     """After all of the above. Feedback is kept as clinicians wrote it, and nothing else."""
     body = orjson.loads(orjson.dumps(a_full_request("order-sign")).replace(b"back pain", b"Mirabellenkern"))

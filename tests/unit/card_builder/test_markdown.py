@@ -71,11 +71,13 @@ def assert_harmless(escaped: str) -> None:
     assert not re.search(r"(?i)https?://|www\.\w|[\w.+-]+@[\w-]+\.\w|javascript:", shown)
 
 
+@pytest.mark.proves("CH-CARD-04")
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_renders_as_itself(text: str) -> None:
     assert_harmless(markdown.escape(text))
 
 
+@pytest.mark.proves("CH-CARD-04")
 @given(text_of_any_kind)
 def test_no_text_becomes_markup_link_or_html(text: str) -> None:
     assert_harmless(markdown.escape(text))

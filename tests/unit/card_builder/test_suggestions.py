@@ -41,6 +41,7 @@ def sent_and(review: Review, **changes: Any) -> dict[str, Any]:
     return {**prune(review.order.resource), **changes}
 
 
+@pytest.mark.proves("CH-ACT-02")
 def test_another_contrast_is_an_update_that_changes_the_code_and_nothing_else() -> None:
     review = reviews.wrong_contrast()
     [action] = actions_of(review)
@@ -85,6 +86,7 @@ def test_a_change_of_modality_is_one_update(profile: str) -> None:
     assert action["type"] == "update"
 
 
+@pytest.mark.proves("CH-ACT-04", "CH-SUG-03")
 def test_crd_changes_modality_by_deleting_and_creating() -> None:
     review = reviews.ct_ordered()
     delete, create = actions_of(review, "crd")
@@ -233,6 +235,7 @@ def test_an_unknown_profile_is_a_fault_of_configuration() -> None:
         card_of(reviews.not_yet(), "cerner")
 
 
+@pytest.mark.proves("CH-ACT-02", "CH-ACT-04")
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("name", reviews.one_of_each_kind())
 def test_every_resource_is_a_valid_service_request_and_every_target_a_draft(name: str, profile: str) -> None:

@@ -21,58 +21,56 @@ def ago(days: float) -> str:
     return str(TODAY - timedelta(days=int(days)))
 
 
+def drug(coded: Any, ingredient: str, start: float, end: float | None = None) -> Resource:
+    return {
+        "resourceType": "MedicationStatement",
+        "id": "drug",
+        "status": "active" if end is None else "completed",
+        "medicationCodeableConcept": coded("rxnorm", ingredient),
+        "effectivePeriod": {"start": ago(start)} | ({} if end is None else {"end": ago(end)}),
+        "dosage": [{"route": coded("snomed", "26643006")}],
+    }
+
+
+def measured(coded: Any, code: str, value: float, unit: str, when: str = str(TODAY)) -> Resource:
+    quantity = {"value": value, "system": "http://unitsofmeasure.org", "code": unit}
+    own = {"resourceType": "Observation", "id": "o", "status": "final", "code": coded("loinc", code)}
+    return {**own, "effectiveDateTime": when, "valueQuantity": quantity}
+
+
+def operation(coded: Any, days: float) -> Resource:
+    own = {"resourceType": "Procedure", "id": "p", "status": "completed", "code": coded("cpt", "63047")}
+    return {**own, "performedDateTime": ago(days)}
+
+
+def therapy(coded: Any, days: float, own_id: str) -> Resource:
+    own = {"resourceType": "Procedure", "id": own_id, "status": "completed", "code": coded("cpt", "97110")}
+    return {**own, "performedDateTime": ago(days)}
+
+
 @pytest.fixture
 def chart_with(coded, condition, stated) -> Callable[[str, float], list[Resource]]:
     """A chart in which the number that a setting is about is the given one."""
-
-    def drug(ingredient: str, start: float, end: float | None = None) -> Resource:
-        return {
-            "resourceType": "MedicationStatement",
-            "id": "drug",
-            "status": "active" if end is None else "completed",
-            "medicationCodeableConcept": coded("rxnorm", ingredient),
-            "effectivePeriod": {"start": ago(start)} | ({} if end is None else {"end": ago(end)}),
-            "dosage": [{"route": coded("snomed", "26643006")}],
-        }
-
-    def measured(code: str, value: float, unit: str, when: str = str(TODAY)) -> Resource:
-        quantity = {"value": value, "system": "http://unitsofmeasure.org", "code": unit}
-        own = {"resourceType": "Observation", "id": "o", "status": "final", "code": coded("loinc", code)}
-        return {**own, "effectiveDateTime": when, "valueQuantity": quantity}
-
-    def operation(days: float) -> Resource:
-        own = {"resourceType": "Procedure", "id": "p", "status": "completed", "code": coded("cpt", "63047")}
-        return {**own, "performedDateTime": ago(days)}
-
-    def graded(value: int, days: float, own_id: str) -> Resource:
-        own = {"resourceType": "Observation", "id": own_id, "status": "final"}
-        muscle = {"bodySite": {"text": "quadriceps"}, "valueInteger": value, "effectiveDateTime": ago(days)}
-        return {**own, "code": coded("fact", "muscle_strength_grade"), **muscle}
-
-    def therapy(days: float, own_id: str) -> Resource:
-        own = {"resourceType": "Procedure", "id": own_id, "status": "completed", "code": coded("cpt", "97110")}
-        return {**own, "performedDateTime": ago(days)}
-
     charts: dict[str, Callable[[float], list[Resource]]] = {
-        "long_term_steroid_days": lambda n: [drug("8640", n)],
-        "recent_intervention_days": lambda n: [operation(n)],
+        "long_term_steroid_days": lambda n: [drug(coded, "8640", n)],
+        "recent_intervention_days": lambda n: [operation(coded, n)],
         "recent_infection_days": lambda n: [condition("N39.0", onset=ago(n), clinical="resolved")],
-        "ended_immunosuppressant_days": lambda n: [drug("6851", 400, n)],
-        "low_bone_density_t_score": lambda n: [measured("38267-1", n, "1")],
-        "fever_degf": lambda n: [measured("8310-5", n, "[degF]")],
-        "preterm_weeks": lambda n: [measured("18185-9", n, "wk", "2026-09-01")],
+        "ended_immunosuppressant_days": lambda n: [drug(coded, "6851", 400, n)],
+        "low_bone_density_t_score": lambda n: [measured(coded, "38267-1", n, "1")],
+        "fever_degf": lambda n: [measured(coded, "8310-5", n, "[degF]")],
+        "preterm_weeks": lambda n: [measured(coded, "18185-9", n, "wk", "2026-09-01")],
         "newborn_record_days": lambda n: [
-            measured("18185-9", 30, "wk", str(date(2026, 9, 1) + timedelta(days=int(n))))
+            measured(coded, "18185-9", 30, "wk", str(date(2026, 9, 1) + timedelta(days=int(n))))
         ],
         "open_window_months": lambda n: [],
         "injury_days": lambda n: [condition("W10.9XXA", onset=ago(n))],
         "new_finding_days": lambda n: [condition("M21.371", onset=ago(n))],
         "acute_days": lambda n: [condition("S32.010A", onset=ago(n))],
         "recorded_onset_days": lambda n: [
-            condition("M54.50", recordedDate=ago(n)), therapy(20, "a"), therapy(6, "b")
+            condition("M54.50", recordedDate=ago(n)), therapy(coded, 20, "a"), therapy(coded, 6, "b")
         ],
         "treatment_gap_days": lambda n: [
-            condition("M54.50", onset=ago(100)), therapy(n + 10, "a"), therapy(10, "b")
+            condition("M54.50", onset=ago(100)), therapy(coded, n + 10, "a"), therapy(coded, 10, "b")
         ],
         "answer_days_child": lambda n: [stated({"night_pain": True}, when=ago(n))],
         "answer_days_adult": lambda n: [stated({"night_pain": True}, when=ago(n))],

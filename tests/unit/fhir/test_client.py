@@ -107,6 +107,7 @@ def conditions(client: FhirClient, seconds: float = 5.0) -> tuple[list[str], str
     return [resource["id"] for resource in answer.resources], answer.failure.reason if answer.failure else None
 
 
+@pytest.mark.proves("CH-FHIR-01")
 def test_a_search_names_the_patient_with_type_and_carries_the_token(ehr: Ehr, client: FhirClient) -> None:
     ehr.answer = lambda request: request.reply(page("c1"))
 
@@ -146,6 +147,7 @@ def test_a_read(ehr: Ehr, client: FhirClient) -> None:
     assert ehr.asked[0][0] == "/fhir/Patient/p1"
 
 
+@pytest.mark.proves("ENG-SSRF-04")
 @pytest.mark.parametrize(
     ("own_id", "read_path", "searched"),
     [
@@ -164,6 +166,7 @@ def test_ids_are_encoded(ehr: Ehr, client: FhirClient, own_id: str, read_path: s
     assert parse_qs(urlsplit(ehr.asked[1][0]).query) == {"patient": [searched]}
 
 
+@pytest.mark.proves("ENG-SSRF-04")
 @pytest.mark.parametrize("own_id", ["..", ".", "../admin", "a/b", "a b", "p1?x=1", "p1#x", "", "x" * 513])
 def test_an_id_that_is_none_is_not_asked_for(ehr: Ehr, client: FhirClient, own_id: str) -> None:
     theirs = FhirClient(client.session, client.executor, ehr.base, own_id)
@@ -200,6 +203,7 @@ def test_a_total_beyond_the_entries_means_more_was_there(ehr: Ehr, client: FhirC
     assert conditions(client) == (["c1", "c2"], "truncated")
 
 
+@pytest.mark.proves("ENG-SSRF-03", "CH-PF-13")
 def test_no_page_is_followed_to_another_origin(ehr: Ehr, other_ehr: Ehr, client: FhirClient) -> None:
     ehr.answer = lambda request: request.reply(page("c1", link=next_page(f"{other_ehr.base}/Condition?page=2")))
 
@@ -207,6 +211,7 @@ def test_no_page_is_followed_to_another_origin(ehr: Ehr, other_ehr: Ehr, client:
     assert other_ehr.asked == []
 
 
+@pytest.mark.proves("ENG-SSRF-03")
 def test_a_redirect_is_not_followed(ehr: Ehr, other_ehr: Ehr, client: FhirClient) -> None:
     ehr.answer = lambda request: request.reply(b"", 302, Location=f"{other_ehr.base}/Condition")
 
@@ -214,6 +219,7 @@ def test_a_redirect_is_not_followed(ehr: Ehr, other_ehr: Ehr, client: FhirClient
     assert other_ehr.asked == []
 
 
+@pytest.mark.proves("ENG-SSRF-05")
 def test_pages_are_capped(ehr: Ehr, client: FhirClient) -> None:
     def answer(request: Ehr.Handler) -> None:
         number = len(ehr.asked)
@@ -233,6 +239,7 @@ def test_a_page_that_names_itself_as_next_ends_the_search(ehr: Ehr, client: Fhir
     assert len(ehr.asked) == 2
 
 
+@pytest.mark.proves("ENG-SSRF-05")
 def test_a_body_past_the_cap_is_not_read(ehr: Ehr, client: FhirClient) -> None:
     ehr.answer = lambda request: request.reply(b" " * 5000)
     capped = FhirClient(client.session, client.executor, ehr.base, "p1", limits=Limits(page_bytes=4096))
@@ -344,6 +351,7 @@ def dribble(request: Ehr.Handler) -> None:
         return
 
 
+@pytest.mark.proves("ENG-SSRF-05")
 @pytest.mark.parametrize("answer", [slow_headers, dribble])
 def test_the_deadline_holds(ehr: Ehr, client: FhirClient, answer: Handle) -> None:
     ehr.answer = answer

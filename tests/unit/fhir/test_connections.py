@@ -34,6 +34,7 @@ def test_public_addresses_are_admitted(address: str) -> None:
     assert Reach().admits(ip_address(address))
 
 
+@pytest.mark.proves("ENG-SSRF-02")
 @pytest.mark.parametrize("address", [*PRIVATE, *LOOPBACK, *NEVER])
 def test_no_other_address_is_unless_allowed(address: str) -> None:
     assert not Reach().admits(ip_address(address))
@@ -116,6 +117,7 @@ def answers(session: requests.Session, url: str) -> bool:
         return False
 
 
+@pytest.mark.proves("ENG-SSRF-02")
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
 def test_a_name_that_leads_inside_is_not_connected_to(address: str) -> None:
     with a_server() as (port, hosts), new_session(Reach(resolve=Names([address]))) as session:
@@ -124,6 +126,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(address: str) -> None:
     assert hosts == []
 
 
+@pytest.mark.proves("ENG-SSRF-02")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "127.1"])
 def test_nor_is_an_address_in_any_spelling(host: str) -> None:
     with a_server() as (port, hosts), new_session(Reach()) as session:
@@ -132,6 +135,7 @@ def test_nor_is_an_address_in_any_spelling(host: str) -> None:
     assert hosts == []
 
 
+@pytest.mark.proves("ENG-SSRF-02")
 def test_the_judged_address_is_the_one_connected_to() -> None:
     """A resolver that answers otherwise the second time is not asked a second time."""
     names = Names(["127.0.0.1"], ["10.0.0.1"])

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import orjson
+import pytest
 
 from cds_service.hooks import discovery
 from cds_service.hooks.chart_keys import MOST_KEYS, TABLE, keys_for
@@ -12,10 +13,12 @@ from cds_service.web.desk import types_read
 GOLDEN = Path(__file__).with_name("discovery.golden.json")
 
 
+@pytest.mark.proves("CH-DISC-11")
 def test_ids_keys_and_templates_are_those_that_clients_know() -> None:
     assert discovery.describe(types_read()) == orjson.loads(GOLDEN.read_bytes())
 
 
+@pytest.mark.proves("CH-PF-01", "CH-PF-02", "CH-PF-03", "CH-PF-06", "CH-PF-07")
 def test_templates_stay_in_the_subset_that_every_client_can_fill() -> None:
     for row in TABLE:
         assert re.fullmatch(r"[A-Z][A-Za-z]+(/\{\{.+\}\}|\?.+)", row.template)
@@ -25,6 +28,7 @@ def test_templates_stay_in_the_subset_that_every_client_can_fill() -> None:
         assert set(names) <= {"patient", "_count", "_sort"}
 
 
+@pytest.mark.proves("CH-PF-08")
 def test_keys_are_few_and_unique() -> None:
     assert len(TABLE) <= MOST_KEYS
     assert len({row.key for row in TABLE}) == len(TABLE)

@@ -27,6 +27,7 @@ def test_an_accepted_suggestion() -> None:
     assert read(item) == (Feedback(CARD, "accepted", AT, ("s1", "s2")),)
 
 
+@pytest.mark.proves("CH-FB-07")
 @pytest.mark.parametrize(
     "reason",
     [
@@ -54,6 +55,7 @@ def test_a_comment_is_kept_and_never_printed() -> None:
     assert "Example" not in repr(found)
 
 
+@pytest.mark.proves("CH-FB-02")
 def test_several_cards_at_once_and_unknown_members() -> None:
     assert len(read(an_item(), an_item(unknown={"a": []}))) == 2
 
@@ -69,6 +71,7 @@ def test_a_card_id_is_compared_without_regard_to_case() -> None:
     assert read(an_item(card=CARD.upper())) == read(an_item())
 
 
+@pytest.mark.proves("CH-FB-03")
 @pytest.mark.parametrize(
     ("item", "field"),
     [

@@ -8,6 +8,7 @@ LISTED = FhirServers(("https://ehr.example/fhir",))
 DEMO = FhirServers(loopback=True, plain_http=True)
 
 
+@pytest.mark.proves("ENG-SSRF-01")
 @pytest.mark.parametrize(
     "url", ["https://ehr.example/fhir", "https://ehr.example/fhir/", "https://EHR.example:443/fhir/tenant-1"]
 )
@@ -15,6 +16,7 @@ def test_a_listed_base_and_what_lies_below_it_are_admitted(url: str) -> None:
     assert LISTED.allows(url)
 
 
+@pytest.mark.proves("ENG-SSRF-01")
 @pytest.mark.parametrize(
     "url",
     [

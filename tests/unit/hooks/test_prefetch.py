@@ -64,6 +64,7 @@ def test_a_complete_prefetch_is_read_and_nothing_is_fetched() -> None:
     assert record.patient == PATIENT
 
 
+@pytest.mark.proves("CH-PF-10", "CH-PF-11")
 def test_an_absent_key_is_fetched_and_no_other() -> None:
     server = FakeServer({"Condition": read_answer(bundle(BACK_PAIN), "Condition")})
 
@@ -74,6 +75,7 @@ def test_an_absent_key_is_fetched_and_no_other() -> None:
     assert [found["id"] for found in record.all("Condition")] == ["c1"]
 
 
+@pytest.mark.proves("CH-PF-11")
 def test_null_means_that_the_client_looked_and_found_nothing() -> None:
     server = FakeServer({"Condition": read_answer(bundle(BACK_PAIN), "Condition")})
 
@@ -84,6 +86,7 @@ def test_null_means_that_the_client_looked_and_found_nothing() -> None:
     assert not record.all("Condition")
 
 
+@pytest.mark.proves("CH-PF-11", "CH-PF-12")
 @pytest.mark.parametrize("sent", [OUTCOME, bundle(OUTCOME, total=1)])
 def test_an_operation_outcome_means_that_the_client_failed(sent: dict[str, Any]) -> None:
     server = FakeServer({"Condition": read_answer(bundle(BACK_PAIN), "Condition")})
@@ -101,6 +104,7 @@ def test_a_key_filled_with_something_else_is_a_failure(sent: Any) -> None:
     assert failures(record) == {("Condition", "not fhir")}
 
 
+@pytest.mark.proves("CH-PF-13")
 @pytest.mark.parametrize(
     "sent", [bundle(BACK_PAIN, total=2), bundle(BACK_PAIN, next_link=f"{SERVER}/Condition?page=2")]
 )
@@ -134,6 +138,7 @@ def test_without_a_server_we_may_use_an_absent_key_was_not_asked(server: str | N
     assert failures(record) == {("Condition", "not asked")}
 
 
+@pytest.mark.proves("CH-PF-08")
 def test_rarer_types_are_fetched_when_needed() -> None:
     device = {"resourceType": "Device", "id": "d1", "patient": {"reference": "Patient/p1"}}
     server = FakeServer({"Device": read_answer(bundle(device), "Device")})
@@ -179,6 +184,7 @@ def test_the_patient_is_fetched_when_only_he_is_missing() -> None:
     assert record.patient == PATIENT
 
 
+@pytest.mark.proves("CH-PF-15")
 def test_another_patients_resource_is_dropped_and_named() -> None:
     stranger = BACK_PAIN | {"id": "c9", "subject": {"reference": "Patient/p2"}}
 

@@ -46,6 +46,7 @@ def test_each_determination_has_its_rating_and_an_open_question_has_none(
     assert len(rate([review], CONSULTATION)) == (code is not None)
 
 
+@pytest.mark.proves("CH-SYS-04", "CH-JSON-04")
 def test_nothing_but_the_extension_changes_and_empties_go() -> None:
     review = judged(Determination.NOT_SUPPORTED)
     before = copy.deepcopy(review.order.resource)

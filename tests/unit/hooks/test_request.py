@@ -22,6 +22,7 @@ def refusal(body: object, hook: str | None = None) -> RequestError:
     return raised.value
 
 
+@pytest.mark.proves("CH-REQ-01", "CH-REQ-06")
 @pytest.mark.parametrize(
     "member",
     ["hook", "hookInstance", "context", "context.userId", "context.patientId", "context.draftOrders"],
@@ -34,6 +35,7 @@ def test_a_missing_required_member_is_named(member: str, hook: str) -> None:
     assert error.code == "required"
 
 
+@pytest.mark.proves("CH-REQ-06")
 def test_selections_are_required_by_order_select_only() -> None:
     error = refusal(without(a_request(hook="order-select"), "context.selections"))
 
@@ -41,6 +43,7 @@ def test_selections_are_required_by_order_select_only() -> None:
     assert read(a_request(hook="order-sign")).in_scope == ("ServiceRequest/mri",)
 
 
+@pytest.mark.proves("CH-REQ-06")
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -104,6 +107,7 @@ def test_a_decisive_name_may_stand_twice_in_different_objects() -> None:
     assert decode(b'{"context": {"context": 1}}') == {"context": {"context": 1}}
 
 
+@pytest.mark.proves("CH-REQ-04")
 def test_a_request_for_another_hook_is_refused() -> None:
     assert refusal(a_request(hook="order-sign"), "order-select").field == "hook"
 
@@ -116,6 +120,7 @@ def test_an_order_nested_without_end_is_refused() -> None:
     assert "nested too deeply" in refusal(a_request(an_order(note=deep))).problem
 
 
+@pytest.mark.proves("CH-REQ-05")
 def test_unknown_members_are_ignored_everywhere() -> None:
     request = a_request(unknown={"a": 1}, extension={"davinci-crd.configuration": {"alt-drug": True}})
     request["context"]["unknown"] = request["context"]["draftOrders"]["unknown"] = [None]
@@ -134,6 +139,7 @@ def test_optional_members_may_be_null_or_empty(value: object) -> None:
     assert (asked.prefetch, asked.fhir, asked.encounter_id) == ({}, None, None)
 
 
+@pytest.mark.proves("CH-REQ-06")
 def test_ids_may_be_longer_than_fhir_allows() -> None:
     """One large record system sends ids of close to 200 characters."""
     long = "e" + "Aa0-." * 40
@@ -181,6 +187,7 @@ def test_a_bundle_without_drafts_or_type_is_no_error(bundle: dict[str, Any]) -> 
     assert read(replaced(a_request(), "context.draftOrders", bundle)).drafts == ()
 
 
+@pytest.mark.proves("CH-REQ-03", "CH-FHIR-03")
 @pytest.mark.parametrize(
     ("authorization", "expected"),
     [
@@ -200,10 +207,12 @@ def test_access_to_the_server(authorization: dict[str, Any] | None, expected: Fh
     assert read(request).fhir == expected
 
 
+@pytest.mark.proves("CH-REQ-02")
 def test_a_token_without_server_is_not_an_error() -> None:
     assert read(a_request(fhirAuthorization={"access_token": "t"})).fhir is None
 
 
+@pytest.mark.proves("CH-REQ-07")
 def test_another_patient_in_prefetch_or_token_is_refused() -> None:
     other_chart = replaced(a_request(), "prefetch.patient.id", "p2")
     other_token = a_request(fhirServer="http://127.0.0.1", fhirAuthorization={"access_token": "t", "patient": "p2"})

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import orjson
+import pytest
 
 from cds_service.card_builder import Card
 from cds_service.core.criterion import Citation, Criterion, Population
@@ -124,6 +125,7 @@ def test_a_card_carries_its_own_review_and_the_response_all_of_them() -> None:
     assert "extension" not in card.body, "the card itself is not changed"
 
 
+@pytest.mark.proves("CH-JSON-03", "CH-RESP-01")
 def test_nothing_to_say_is_an_empty_list_of_cards_and_nothing_else() -> None:
     assert render([LeftAlone("ServiceRequest/knee", "not of the spine")], []) == b'{"cards":[]}'
 

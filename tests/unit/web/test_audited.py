@@ -14,6 +14,7 @@ from tests.serving import SELECT, SIGN, serving
 from tests.tokens import bearer, production
 
 
+@pytest.mark.proves("CH-LOG-02", "CH-STATE-02")
 def test_without_the_setting_no_file_appears(tmp_path: Path) -> None:
     with serving(tmp_path, production()) as service:
         service.post(SIGN, a_request(), **bearer(SIGN))
@@ -22,6 +23,7 @@ def test_without_the_setting_no_file_appears(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if b"279039007" in path.read_bytes()]
 
 
+@pytest.mark.proves("CH-LOG-02")
 def test_each_call_is_kept_with_its_outcome(tmp_path: Path) -> None:
     folder = tmp_path / "audit"
     with serving(tmp_path, production(audit_folder=str(folder))) as service:

@@ -61,6 +61,7 @@ def assert_outcome(response: Any, status: int) -> dict[str, Any]:
     return issue
 
 
+@pytest.mark.proves("CH-JSON-01", "CH-JSON-05")
 def test_a_review_is_compact_json_that_no_cache_keeps(service: Serving) -> None:
     response = service.post(SIGN, a_request())
 
@@ -70,6 +71,7 @@ def test_a_review_is_compact_json_that_no_cache_keeps(service: Serving) -> None:
     assert response.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.proves("CH-JSON-02")
 def test_no_member_is_empty(service: Serving) -> None:
     def walk(value: Any, path: str) -> Iterator[str]:
         if value in (None, "", [], {}) and path != ".cards":
@@ -85,11 +87,13 @@ def test_no_member_is_empty(service: Serving) -> None:
         assert [*walk(body, "")] == []
 
 
+@pytest.mark.proves("CH-ERR-08")
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/fhir+json", "application/json"])
 def test_json_media_types_are_taken(service: Serving, media_type: str) -> None:
     assert service.post(SIGN, a_request(), **{"Content-Type": media_type}).status_code == 200
 
 
+@pytest.mark.proves("CH-ERR-08")
 @pytest.mark.parametrize("media_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
 def test_other_media_types_are_415(service: Serving, media_type: str) -> None:
     assert_outcome(service.post(SIGN, a_request(), **{"Content-Type": media_type}), 415)
@@ -99,23 +103,27 @@ def test_a_compressed_body_is_415(service: Serving) -> None:
     assert_outcome(service.post(SIGN, b"\x1f\x8b", **{"Content-Encoding": "gzip"}), 415)
 
 
+@pytest.mark.proves("CH-ERR-05")
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[]", b'{"a":1e999}', b"\xff"])
 @pytest.mark.parametrize("path", [SIGN, SELECT, f"{SIGN}/feedback"])
 def test_what_is_not_a_json_object_is_400(service: Serving, path: str, body: bytes) -> None:
     assert_outcome(service.post(path, body), 400)
 
 
+@pytest.mark.proves("CH-ERR-06")
 def test_a_bad_request_names_the_member(service: Serving) -> None:
     issue = assert_outcome(service.post(SELECT, a_request(hook="order-sign")), 400)
 
     assert issue["expression"] == ["hook"]
 
 
+@pytest.mark.proves("CH-ERR-08")
 @pytest.mark.parametrize("path", ["/nothing", "/cds-services/other", "/cds-services/other/feedback", "/CDS-services"])
 def test_an_unknown_address_is_404(service: Serving, path: str) -> None:
     assert_outcome(service.post(path, a_request()), 404)
 
 
+@pytest.mark.proves("CH-ERR-08")
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", SIGN), ("PUT", SIGN), ("POST", "/cds-services"), ("DELETE", "/healthz")]
 )
@@ -126,6 +134,7 @@ def test_another_method_is_405_and_says_which_are_right(service: Serving, method
     assert response.headers["Allow"]
 
 
+@pytest.mark.proves("CH-ERR-08")
 def test_a_body_over_the_limit_is_413_whether_or_not_its_length_is_announced(service: Serving) -> None:
     body = orjson.dumps(a_request()) + b" " * 100_000
 
@@ -145,6 +154,7 @@ def test_a_body_of_just_the_limit_is_taken(service: Serving) -> None:
     assert service.post(SIGN, body + b" " * (100_000 - len(body))).status_code == 200
 
 
+@pytest.mark.proves("CH-ERR-04", "CH-ERR-06")
 def test_a_fault_of_ours_is_500_and_tells_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*args: Any) -> Any:
         raise KeyError("Mrs Example")
@@ -183,6 +193,7 @@ def test_services_do_not_mind_slashes_either(service: Serving, path: str) -> Non
     assert response.status_code == 200
 
 
+@pytest.mark.proves("CH-CORS-01")
 @pytest.mark.parametrize("path", ["/cds-services", SIGN, f"{SIGN}/feedback", "/cds-services//x", "/cds-services/other"])
 def test_a_preflight_is_answered_everywhere(service: Serving, path: str) -> None:
     response = service.client.options("/", headers=PREFLIGHT, environ_overrides={"PATH_INFO": path})
@@ -196,6 +207,7 @@ def test_a_preflight_is_answered_everywhere(service: Serving, path: str) -> None
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
+@pytest.mark.proves("CH-CORS-02")
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
@@ -214,6 +226,7 @@ def test_a_listed_origin_is_echoed_on_errors_too(
     assert "Origin" in response.headers["Vary"]
 
 
+@pytest.mark.proves("CH-CORS-03")
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://sandbox.example.evil.example", "null", ""])
 def test_another_origin_gets_no_permission(guarded: Serving, origin: str) -> None:
     for response in (
@@ -225,6 +238,7 @@ def test_another_origin_gets_no_permission(guarded: Serving, origin: str) -> Non
         assert "Origin" in response.headers["Vary"]
 
 
+@pytest.mark.proves("CH-TLS-02")
 def test_production_reads_from_no_plain_http_server(guarded: Serving) -> None:
     request = a_request(prefetch=None, fhirServer="http://ehr.example/fhir")
 

@@ -46,6 +46,7 @@ def call(service: Serving, method: str, path: str, body: bytes, **headers: str) 
     return response.status_code, response.data, dict(response.headers)
 
 
+@pytest.mark.proves("CH-JWT-01", "CH-JWT-02")
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
 @pytest.mark.parametrize("key", ["ES384", "RS384"])
 def test_a_signed_call_is_answered(guarded: Serving, method: str, path: str, body: bytes, key: str) -> None:
@@ -66,6 +67,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.proves("CH-JWT-01", "CH-ERR-07", "CH-DISC-10", "CH-FB-04")
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
 @pytest.mark.parametrize("why", REFUSED)
 def test_everything_else_gets_the_same_bytes(guarded: Serving, method: str, path: str, body: bytes, why: str) -> None:
@@ -93,6 +95,7 @@ def test_what_operators_ask_needs_no_token(guarded: Serving, path: str) -> None:
     assert call(guarded, "GET", path, b"")[0] == 200
 
 
+@pytest.mark.proves("CH-CORS-01", "CH-CORS-02")
 @pytest.mark.parametrize("path", ["/cds-services", SIGN, f"{SIGN}/feedback"])
 def test_a_preflight_needs_no_token(guarded: Serving, path: str) -> None:
     status, _, headers = call(
@@ -116,6 +119,7 @@ def test_a_caller_from_a_page_uses_its_own_origins_only(tmp_path: Path) -> None:
             assert ("Access-Control-Allow-Origin" in headers) == allowed
 
 
+@pytest.mark.proves("CH-JWT-06")
 def test_a_token_is_good_for_one_call(guarded: Serving) -> None:
     used = bearer(SIGN)
 
@@ -137,6 +141,7 @@ def test_the_same_id_from_two_issuers_is_two_tokens(tmp_path: Path) -> None:
             assert call(service, *CALLS[1], **bearer(SIGN, jti="t1", iss=issuer))[0] == 200
 
 
+@pytest.mark.proves("CH-JWT-06")
 def test_a_token_is_used_up_for_every_worker(tmp_path: Path) -> None:
     used = bearer(SIGN)
     with serving(tmp_path, production()) as first, serving(tmp_path, production()) as second:
@@ -167,6 +172,7 @@ def actions(answer: bytes) -> list[str]:
     ]
 
 
+@pytest.mark.proves("ENG-SSRF-01")
 def test_a_client_reads_from_its_own_servers_only(tmp_path: Path) -> None:
     """The other client's server is a good one, and still not this one's: no chart can be had."""
     other = a_client(issuer="https://other.example", name="other", fhir_servers=("https://other.example/fhir",))
@@ -184,6 +190,7 @@ def test_a_client_reads_from_its_own_servers_only(tmp_path: Path) -> None:
     assert asked == [None, "https://other.example/fhir"]
 
 
+@pytest.mark.proves("CH-JWT-07")
 def test_refusals_are_counted_and_logged_by_reason_and_never_by_content(
     guarded: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -62,11 +62,13 @@ def has(ring: KeyRing, kid: str = "ES384") -> bool:
     return ring.key(CLIENT, kid, "ES384") is not None
 
 
+@pytest.mark.proves("CH-JWT-09")
 def test_many_tokens_cost_one_fetch(ring: KeyRing, host: Host) -> None:
     assert [has(ring) for _ in range(10)] == [True] * 10
     assert host.asked == [URL]
 
 
+@pytest.mark.proves("CH-JWT-03")
 def test_a_rotated_key_is_found_at_once_after_the_cooldown(ring: KeyRing, host: Host, clock: Clock) -> None:
     assert has(ring)
     host.serves = jwks("ES384", "ES384-new")
@@ -75,6 +77,7 @@ def test_a_rotated_key_is_found_at_once_after_the_cooldown(ring: KeyRing, host: 
     assert len(host.asked) == 2
 
 
+@pytest.mark.proves("CH-JWT-09")
 def test_invented_key_ids_cannot_make_us_ask_again_and_again(ring: KeyRing, host: Host, clock: Clock) -> None:
     assert has(ring)
     for number in range(20):
@@ -106,6 +109,7 @@ def test_keys_are_renewed_off_the_request(host: Host, clock: Clock) -> None:
     assert len(host.asked) == 2
 
 
+@pytest.mark.proves("CH-JWT-09")
 @pytest.mark.parametrize("fault", [ValueError("down"), "<html>", "{}", '{"keys": 5}', "[" * 100_000])
 def test_the_last_good_keys_stay_while_the_host_is_down(
     ring: KeyRing, host: Host, clock: Clock, fault: str | Exception
@@ -292,10 +296,12 @@ def session() -> Iterator[requests.Session]:
         yield shared
 
 
+@pytest.mark.proves("CH-JWT-09")
 def test_keys_come_over_https(server: KeyServer, session: requests.Session) -> None:
     assert read_keys(fetcher(session)(server.url)).keys() == {"ES384"}
 
 
+@pytest.mark.proves("CH-JWT-09")
 def test_a_redirect_is_not_followed(server: KeyServer, session: requests.Session) -> None:
     other = KeyServer()
     server.answer = lambda request: reply(request, b"", 302, Location=other.url)
@@ -313,12 +319,14 @@ def test_another_status_is_no_answer(server: KeyServer, session: requests.Sessio
         fetcher(session)(server.url)
 
 
+@pytest.mark.proves("CH-JWT-09")
 def test_a_flood_is_cut_off(server: KeyServer, session: requests.Session) -> None:
     server.answer = lambda request: reply(request, b" " * (LARGEST + 1))
     with pytest.raises(ValueError, match="too much"):
         fetcher(session)(server.url)
 
 
+@pytest.mark.proves("CH-JWT-09")
 def test_a_dribble_is_cut_off(server: KeyServer, session: requests.Session) -> None:
     def dribble(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)

@@ -31,6 +31,7 @@ def refused(sent: str, *clients: Client, **named: Any) -> str:
     return raised.value.reason
 
 
+@pytest.mark.proves("CH-JWT-02")
 @pytest.mark.parametrize("key", ["ES384", "RS384"])
 def test_the_recommended_algorithms_are_taken(key: str) -> None:
     caller = check(token(SIGN, key=key, jti="t1"))
@@ -38,6 +39,7 @@ def test_the_recommended_algorithms_are_taken(key: str) -> None:
     assert (caller.client.label, caller.token_id, caller.expires_at) == ("north", "t1", NOW + 300 + 60)
 
 
+@pytest.mark.proves("CH-JWT-02")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_that_can_be_listed_works_when_listed_and_only_then(algorithm: str) -> None:
     key = "RS384" if algorithm.startswith(("RS", "PS")) else algorithm
@@ -58,12 +60,14 @@ def unsigned(algorithm: str, kid: str = "ES384") -> str:
     return ".".join(encoded(json.dumps(part).encode()) for part in parts) + "."
 
 
+@pytest.mark.proves("CH-JWT-02")
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE"])
 def test_no_signature_is_refused_even_when_somebody_listed_it(algorithm: str) -> None:
     assert refused(unsigned(algorithm)) == "algorithm"
     assert refused(unsigned(algorithm), a_client(algorithms=(algorithm,))) in ("key", "signature")
 
 
+@pytest.mark.proves("CH-JWT-02")
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_a_public_key_used_as_a_secret_is_refused(algorithm: str) -> None:
     """Algorithm confusion: whoever knows the public key would be able to sign."""
@@ -92,6 +96,7 @@ def test_a_changed_token_is_refused(part: int) -> None:
     assert refused(".".join(parts)) in ("malformed", "signature")
 
 
+@pytest.mark.proves("CH-JWT-03")
 @pytest.mark.parametrize("kid", [None, "unknown", "", 7, ["ES384"], {"a": 1}])
 def test_the_key_is_found_by_kid_and_by_nothing_else(kid: Any) -> None:
     header = json.dumps({"alg": "ES384", "typ": "JWT", **({} if kid is None else {"kid": kid})}).encode()
@@ -110,6 +115,7 @@ def test_another_kind_of_token_is_not_one_of_ours(typ: str | None, passes: bool)
         assert refused(sent) == "header"
 
 
+@pytest.mark.proves("CH-JWT-04")
 def test_the_key_host_named_in_a_token_must_be_the_one_we_know() -> None:
     hosted = a_client(jwks_url="https://ehr.example/jwks.json")  # `keys` still serve `check`
 
@@ -123,6 +129,7 @@ def test_where_keys_are_pinned_the_named_host_does_not_matter() -> None:
     assert check(token(SIGN, header={"jku": "https://unreachable.example/"}))
 
 
+@pytest.mark.proves("CH-JWT-04")
 @pytest.mark.parametrize("issuer", [None, "", "https://evil.example", f"{ISSUER}/", ISSUER.upper(), [ISSUER], 5])
 def test_only_listed_issuers(issuer: Any) -> None:
     parts = [{"alg": "ES384", "kid": "ES384"}, claims(SIGN, iss=issuer)]
@@ -131,6 +138,7 @@ def test_only_listed_issuers(issuer: Any) -> None:
     assert refused(f"{sent}.AAAA") == "issuer"
 
 
+@pytest.mark.proves("CH-JWT-04")
 def test_no_key_is_asked_for_on_behalf_of_an_issuer_that_is_not_listed() -> None:
     def key_for(*_: Any) -> None:
         raise AssertionError("asked")
@@ -139,6 +147,7 @@ def test_no_key_is_asked_for_on_behalf_of_an_issuer_that_is_not_listed() -> None
         verify(token(SIGN, iss="https://evil.example"), (a_client(),), key_for, BASE + SIGN, NOW)
 
 
+@pytest.mark.proves("CH-JWT-06")
 def test_tenants_choose_the_client() -> None:
     north, south = a_client(tenants=("n",)), a_client(name="south", tenants=("s", "s2"), keys=a_client().keys)
 
@@ -152,6 +161,7 @@ def test_a_client_without_tenants_takes_any() -> None:
     assert check(token(SIGN, tenant="whatever"))
 
 
+@pytest.mark.proves("CH-JWT-05")
 @pytest.mark.parametrize(
     "audience",
     [BASE + SIGN, [BASE + SIGN], ["https://other.example", BASE + SIGN], BASE + SIGN + "/",
@@ -161,6 +171,7 @@ def test_the_address_called_is_the_audience(audience: Any) -> None:
     assert check(token(SIGN, aud=audience))
 
 
+@pytest.mark.proves("CH-JWT-05")
 @pytest.mark.parametrize(
     "audience",
     [None, "", BASE, BASE + "/cds-services", BASE + SIGN + "/feedback", BASE + SIGN + "x",
@@ -170,6 +181,7 @@ def test_no_other_audience_will_do(audience: Any) -> None:
     assert refused(token(SIGN, aud=audience)) == "audience"
 
 
+@pytest.mark.proves("CH-JWT-05")
 @pytest.mark.parametrize("endpoint", ["/cds-services", SIGN, f"{SIGN}/feedback"])
 def test_each_endpoint_is_an_audience_of_its_own(endpoint: str) -> None:
     assert check(token(endpoint), endpoint=endpoint)
@@ -184,6 +196,7 @@ def test_a_client_may_have_an_audience_of_its_own_instead() -> None:
     assert refused(token(SIGN), odd) == "audience"
 
 
+@pytest.mark.proves("CH-JWT-06")
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
@@ -207,6 +220,7 @@ def test_a_token_has_its_time(changed: dict[str, Any], reason: str) -> None:
     assert refused(token(SIGN, **changed)) == reason
 
 
+@pytest.mark.proves("CH-JWT-06")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -230,6 +244,7 @@ def test_how_far_clocks_may_differ_is_the_clients_setting() -> None:
     assert refused(token(SIGN, exp=NOW - 1), a_client(clock_skew=0.0)) == "expired"
 
 
+@pytest.mark.proves("CH-JWT-06")
 @pytest.mark.parametrize("jti", [None, "", 5, ["a"], "x" * 257, "a\nb", "ä"])
 def test_a_token_has_an_id_of_sane_length(jti: Any) -> None:
     assert refused(token(SIGN, jti=jti)) == "jti"
