@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-from jsonschema import Draft202012Validator
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.core.errors import RequestError
 from cds_service.hooks.decode import decode
 from cds_service.hooks.request_schema import UUID, bad_request
 from cds_service.store.rows import Feedback
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 ACCEPTED: Final = "accepted"
 OVERRIDDEN: Final = "overridden"
@@ -19,55 +21,60 @@ _TIMESTAMP: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]
 _SHORT: Final[dict[str, Any]] = {"type": ["string", "null"], "maxLength": 2000}
 _REASON: Final[dict[str, Any]] = {"type": ["object", "null"], "properties": {"code": _SHORT, "system": _SHORT}}
 
-_VALIDATOR: Final = Draft202012Validator(
-    {
-        "type": "object",
-        "required": ["feedback"],
-        "properties": {
-            "feedback": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 1000,
-                "items": {
-                    "type": "object",
-                    "required": ["card", "outcome", "outcomeTimestamp"],
-                    "properties": {
-                        "card": {"type": "string", "pattern": UUID, "description": "a UUID"},
-                        "outcome": {"enum": [ACCEPTED, OVERRIDDEN]},
-                        "outcomeTimestamp": {
-                            "type": "string",
-                            "pattern": _TIMESTAMP,
-                            "description": "a time such as 2026-11-20T17:40:19Z",
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["feedback"],
+    "properties": {
+        "feedback": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1000,
+            "items": {
+                "type": "object",
+                "required": ["card", "outcome", "outcomeTimestamp"],
+                "properties": {
+                    "card": {"type": "string", "pattern": UUID, "description": "a UUID"},
+                    "outcome": {"enum": [ACCEPTED, OVERRIDDEN]},
+                    "outcomeTimestamp": {
+                        "type": "string",
+                        "pattern": _TIMESTAMP,
+                        "description": "a time such as 2026-11-20T17:40:19Z",
+                    },
+                    "acceptedSuggestions": {
+                        "type": ["array", "null"],
+                        "maxItems": 1000,
+                        "items": {
+                            "type": "object",
+                            "required": ["id"],
+                            "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 200}},
                         },
-                        "acceptedSuggestions": {
-                            "type": ["array", "null"],
-                            "maxItems": 1000,
-                            "items": {
-                                "type": "object",
-                                "required": ["id"],
-                                "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 200}},
-                            },
-                        },
-                        "overrideReason": {
-                            **_REASON,
-                            "properties": {
-                                **_REASON["properties"],
-                                "reason": _REASON,
-                                "userComment": {"type": ["string", "null"], "maxLength": 20_000},
-                            },
+                    },
+                    "overrideReason": {
+                        **_REASON,
+                        "properties": {
+                            **_REASON["properties"],
+                            "reason": _REASON,
+                            "userComment": {"type": ["string", "null"], "maxLength": 20_000},
                         },
                     },
                 },
-            }
-        },
-    }
-)
+            },
+        }
+    },
+}
+
+
+@cache  # made at the first feedback: the library takes a tenth of a second to import
+def _validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(_SCHEMA)
 
 
 def read_feedback(body: bytes) -> tuple[Feedback, ...]:
     """Raises RequestError 400 for what is not feedback, an accepted card without a suggestion, or an empty reason."""
     sent = decode(body)
-    problem = min(_VALIDATOR.iter_errors(sent), key=lambda error: len(error.absolute_path), default=None)
+    problem = min(_validator().iter_errors(sent), key=lambda error: len(error.absolute_path), default=None)
     if problem is not None:
         raise bad_request(problem)
     return tuple(_read(item, position) for position, item in enumerate(sent["feedback"]))
