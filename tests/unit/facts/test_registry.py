@@ -5,36 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cds_service.core.fact import Why
-from cds_service.facts.problems import TABLE
 from cds_service.facts.registry import REGISTRY, fact, reads_of
-from cds_service.facts.sheet import RED_FLAGS, split
-
-# Rows that no criterion reads by itself: parts of another fact.
-INTERNAL = {"organ_transplant"}
 
 
 def refs_of(vocabulary):
     for name, definition in vocabulary.items():
         yield from ([f"{name}({argument})" for argument in definition.arguments] or [name])
-
-
-def test_every_reader_reads_a_fact_of_the_vocabulary(vocabulary):
-    for ref in (*REGISTRY, *TABLE):
-        name, argument = split(ref)
-        if name in INTERNAL:
-            continue
-        assert name in vocabulary, ref
-        assert argument is None or argument in vocabulary[name].arguments, ref
-
-
-def test_every_row_names_value_sets_that_exist(value_sets):
-    for rows in TABLE.values():
-        for row in rows:
-            assert {*row.sets, *row.sites} <= set(value_sets), row.ref
-
-
-def test_red_flags_are_facts(vocabulary):
-    assert set(vocabulary) >= RED_FLAGS
 
 
 def test_two_readers_for_one_fact_stop_the_service():
