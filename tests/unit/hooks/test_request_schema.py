@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_service.hooks.request_schema import is_plain, validator
@@ -31,6 +31,7 @@ ODD = (
 GONE = object()
 
 
+@settings(deadline=None)  # the first use of the schema imports its library
 @given(
     hook=st.sampled_from(["order-sign", "order-select"]),
     changes=st.dictionaries(st.sampled_from(MEMBERS), ODD | st.just(GONE), max_size=3),
