@@ -46,8 +46,9 @@ golden: $(DEV) ## rewrite approved cards and the requests made from the charts, 
 	$(BIN)/python -m tests.unit.card_builder.golden
 	@git --no-pager diff --stat -- cards/examples fhir_fixtures/requests
 
-docs: $(DEV) ## rewrite the generated reference in docs/generated
+docs: $(DEV) ## rewrite the generated reference in docs/generated, and docs/conformance.md
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/conformance.py
 	@git --no-pager diff --stat -- docs
 
 bench: $(DEV) ## measure this machine: latency, throughput and CPU per request
