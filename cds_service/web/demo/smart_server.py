@@ -52,7 +52,11 @@ class _Memory:
 def add_smart(app: Flask, store: ResourceStore, base: Callable[[], str]) -> None:
     """Adds the endpoints to the record system. `base` gives its address as the client wrote it."""
     launches, codes = _Memory(), _Memory()
+    _add_launching(app, store, base, launches)
+    _add_signing_in(app, base, launches, codes)
 
+
+def _add_launching(app: Flask, store: ResourceStore, base: Callable[[], str], launches: _Memory) -> None:
     @app.get("/.well-known/smart-configuration")
     def configuration() -> Response:
         capabilities = ["launch-ehr", "client-public", "context-ehr-patient", "context-ehr-encounter", "permission-v2"]
@@ -74,6 +78,8 @@ def add_smart(app: Flask, store: ResourceStore, base: Callable[[], str]) -> None
         given = asked.get("parameters") if isinstance(asked, dict) else None
         return _json({"launch_id": launches.keep(_context(given, store))})
 
+
+def _add_signing_in(app: Flask, base: Callable[[], str], launches: _Memory, codes: _Memory) -> None:
     @app.get("/auth/authorize")
     def authorize() -> Answer:
         asked = request.args

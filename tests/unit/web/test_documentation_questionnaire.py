@@ -24,7 +24,7 @@ REFS = (
     "conservative_treatment_weeks",
     "xray_result(lumbar)",
     "episode_onset_date",
-    "conservative_treatment_type",
+    "icd10_reason_code",
 )
 FORM = ASKER.questionnaire("Questions", [Group("Group", REFS)])
 
@@ -42,7 +42,7 @@ def test_the_link_id_is_the_fact_and_types_follow_it() -> None:
         ("conservative_treatment_weeks", "decimal"),
         ("xray_result(lumbar)", "choice"),
         ("episode_onset_date", "date"),
-        ("conservative_treatment_type", "string"),
+        ("icd10_reason_code", "string"),
     ]
     assert item("plain_xray_available(lumbar)")["text"].endswith("?")
 
@@ -74,7 +74,7 @@ def test_a_form_becomes_a_response_with_only_what_was_answered() -> None:
         "conservative_treatment_weeks": "7,5",
         "xray_result(lumbar)": "equivocal",
         "episode_onset_date": "2026-09-01",
-        "conservative_treatment_type": " ",
+        "icd10_reason_code": " ",
         "saddle_anesthesia": "true",  # was not asked
     }
     filled = read_form(FORM, given, TODAY)
@@ -117,7 +117,7 @@ def test_a_form_becomes_a_response_with_only_what_was_answered() -> None:
         ("xray_result(lumbar)", "broken", "one of the answers"),
         ("episode_onset_date", "2026-13-01", "a date"),
         ("episode_onset_date", "2026-11-21", "not come yet"),
-        ("conservative_treatment_type", "x" * 201, "at most 200"),
+        ("icd10_reason_code", "x" * 201, "at most 200"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_not_recorded(ref: str, given: str, problem: str) -> None:
