@@ -1,182 +1,161 @@
-"""What one hook costs: `make bench`, or `python -m benchmarks --seconds 10 --concurrency 1 8`.
+"""`make bench`: what one hook costs, beside its floor and its peers. Prints tables and writes JSON.
 
-Starts the service with one worker on a loopback port and a store of its own, sends one request over and over for a
-fixed time, and prints latency as the client sees it and CPU time as the kernel counts it for the processes of the
-server. CPU time for each request is the figure to compare between versions: it survives a busy machine.
+CPU is user and system time of all server processes for each request: it survives a busy machine, latency does not.
+Every answer is checked; a wrong one ends the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
-import socket
-import statistics
-import subprocess
+import platform
 import sys
-import tempfile
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cds_service.resources import fixtures_dir
+from benchmarks import growth, over_http, processes
+from benchmarks.corpus import MAIN, SIZES, request, requests
+from benchmarks.load import Load
+from benchmarks.stages import STAGES, check, quiet_desk, stages
+from cds_service.hooks.consult import Desk
 
-HEADERS = {"Content-Type": "application/json"}
-LONGEST = 60.0  # seconds for one measurement
+GROUPS = ("stages", "http", "fetch", "growth", "soak")
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """`latencies` in seconds, one for each answered request; `cpu` in seconds over all of them."""
+@dataclass
+class Report:
+    """Tables as they are made: printed at once, and kept for the JSON."""
 
-    latencies: tuple[float, ...]
-    elapsed: float
-    cpu: float
+    groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def row(self, name: str) -> str:
-        ordered = sorted(self.latencies)
-        p50, p99 = statistics.median(ordered), ordered[int(0.99 * (len(ordered) - 1))]
-        return (
-            f"{name:28} {len(ordered) / self.elapsed:8.0f} req/s   p50 {p50 * 1000:7.2f} ms   "
-            f"p99 {p99 * 1000:7.2f} ms   CPU {self.cpu / len(ordered) * 1000:6.2f} ms/request"
-        )
+    def table(self, title: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> None:
+        print(f"\n{title}")
+        print("| " + " | ".join(columns) + " |")
+        print("| " + " | ".join("---" if place == 0 else "---:" for place in range(len(columns))) + " |")
+        kept = self.groups.setdefault(title, [])
+        for row in rows:
+            shown = (f"{value:.2f}" if isinstance(value, float) else str(value) for value in row)
+            print("| " + " | ".join(shown) + " |", flush=True)
+            kept.append(dict(zip(columns, row, strict=True)))
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=5.0, help="for each measurement, at most 60")
-    arguments.add_argument("--concurrency", type=int, nargs="+", default=[1, 8])
-    arguments.add_argument(
-        "--resources", type=int, nargs="+", default=[0, 90, 200], help="extra resources in the chart"
-    )
+    arguments.add_argument("groups", nargs="*", default=list(GROUPS), help=f"any of {', '.join(GROUPS)}")
+    arguments.add_argument("--seconds", type=float, default=3.0, help="for each measurement over HTTP")
+    arguments.add_argument("--repetitions", type=int, default=60, help="for each measurement in process")
+    arguments.add_argument("--soak", type=int, default=20_000, help="requests of the soak (200000 for a real one)")
+    arguments.add_argument("--no-peers", action="store_true", help="leave out HealthChain and plain Flask")
+    arguments.add_argument("--out", type=Path, default=Path("build/benchmarks.json"))
     chosen = arguments.parse_args()
-    with serving() as server:
-        for extra in chosen.resources:
-            service, body = hook_request(extra)
-            measure(server, service, body, 1, seconds=1.0)  # warm up
-            for clients in chosen.concurrency:
-                taken = measure(server, service, body, clients, min(chosen.seconds, LONGEST))
-                print(taken.row(f"{len(body) / 1000:.0f} kB, {clients} at a time"))
-        print(f"Memory of the server: {server.memory() / 1e6:.0f} MB")
+    if unknown := set(chosen.groups) - set(GROUPS):
+        arguments.error(f"no group {', '.join(sorted(unknown))} (there are {', '.join(GROUPS)})")
+    desk, report = quiet_desk(), Report()
+    if len(processes.CORES) > 1:
+        os.sched_setaffinity(0, {processes.CLIENT_CORE})
+    print(f"{machine()}; load {os.getloadavg()[0]:.1f}")
+    for name in GROUPS:
+        if name in chosen.groups:
+            _MEASURE[name](chosen, desk, report)
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(json.dumps({"machine": machine(), "tables": report.groups}, indent=1) + "\n")
+    print(f"\nWritten to {chosen.out}", file=sys.stderr)
 
 
-def hook_request(extra: int) -> tuple[str, bytes]:
-    """An order-sign request that takes the whole pipeline, with so many unremarkable Observations beside its chart."""
-    path = fixtures_dir() / "requests" / "order-sign" / "low-back-pain-six-weeks.json"
-    request = json.loads(path.read_text(encoding="utf-8"))
-    del request["fhirServer"]  # prefetch alone, so that nobody else's server is measured
-    patient = request["context"]["patientId"]
-    chart = request["prefetch"]["observations"]
-    chart["entry"] = [*chart.get("entry", []), *({"resource": heart_rate(number, patient)} for number in range(extra))]
-    chart["total"] = len(chart["entry"])
-    return "spine-imaging-order-sign", json.dumps(request, separators=(",", ":")).encode()
+def machine() -> str:
+    model = next(
+        (line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    day = datetime.now(UTC).date()
+    return f"{day}, {len(processes.CORES)} cores of {model}, Python {platform.python_version()}"
 
 
-def heart_rate(number: int, patient: str) -> dict[str, Any]:
-    """One vital sign as record systems write them, about one kilobyte."""
-    day = date(2026, 10, 1) - timedelta(days=number)
-    return {
-        "resourceType": "Observation",
-        "id": f"bench-{number}",
-        "meta": {"versionId": "1", "lastUpdated": f"{day}T08:15:00Z", "profile": ["http://example.org/vital-signs"]},
-        "text": {
-            "status": "generated",
-            "div": f"<div xmlns='http://www.w3.org/1999/xhtml'>{'Heart rate. ' * 25}</div>",
-        },
-        "status": "final",
-        "category": [{"coding": [{"system": "http://example.org/category", "code": "vital-signs"}]}],
-        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4", "display": "Heart rate"}]},
-        "subject": {"reference": f"Patient/{patient}"},
-        "effectiveDateTime": f"{day}T08:15:00Z",
-        "valueQuantity": {"value": 60 + number % 40, "unit": "/min", "system": "http://unitsofmeasure.org"},
-    }
+def measure_stages(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for asked in requests():
+            check(asked, desk)  # all sizes and draft counts are checked, the table shows 90 and the main story
+            if asked.drafts == 1 and (asked.resources == 90 or MAIN in asked.body.decode()):
+                taken = stages(asked, desk, chosen.repetitions)
+                yield asked.name, len(asked.body) // 1000, *(taken[stage] for stage in STAGES)
+
+    report.table("In process, CPU ms of each stage", ("request", "kB", *STAGES), rows())
 
 
-@dataclass(frozen=True)
-class Server:
-    process: subprocess.Popen[bytes]
-    port: int
+def measure_http(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
+    columns = ("what", "kB", "connections", "CPU ms", "req/s", "p50 ms", "p99 ms")
 
-    def cpu(self) -> float:
-        """Seconds of CPU that the server's processes have used."""
-        ticks = 0
-        for pid in self._processes():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+    def row(what: str, size: int, connections: int, taken: Load) -> tuple[Any, ...]:
+        return what, size // 1000, connections, taken.cpu, round(taken.rate), taken.p50, taken.p99
 
-    def memory(self) -> int:
-        """Bytes, each shared page counted once (PSS)."""
-        rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self._processes())
-        return 1024 * sum(int(line.split()[1]) for text in rollups for line in text.splitlines() if line[:4] == "Pss:")
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with processes.our_service() as server:
+            for resources in SIZES[1:3]:
+                asked = request(MAIN, resources)
+                for connections, taken in over_http.ours(asked, desk, server, chosen.seconds):
+                    yield row("this service", len(asked.body), connections, taken)
+            started.append((server.ready_after, server.memory()))
+        asked = request(MAIN, 90)
+        peers = [("its floor: constant answer", over_http.floor)]
+        if not chosen.no_peers:
+            peers.append(("Flask, stdlib JSON, one if", over_http.flask_json))
+        for name, peer in peers:
+            with peer(asked, desk) as server:
+                for connections, taken in over_http.measured(server, asked, chosen.seconds):
+                    yield row(name, len(asked.body), connections, taken)
+        python = None if chosen.no_peers else over_http.healthchain_python()
+        if python is None:
+            print("| HealthChain: not measured, it is not installed here |")
+            return
+        with over_http.healthchain(python) as server:
+            for connections, taken in over_http.measured(server, asked, chosen.seconds, "/cds/cds-services/order-sign"):
+                yield row("HealthChain, three fixed cards", len(asked.body), connections, taken)
 
-    def _processes(self) -> list[int]:
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, children)]
-
-
-@contextmanager
-def serving() -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "SPINE_CDS_DATABASE_URL": f"sqlite:///{folder}/store.sqlite3"}
-        command = [sys.executable, "-c", "from cds_service.cli import main; main()", "demo", "--port", str(port)]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until_ready(port, process)
-            yield Server(process, port)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+    started: list[tuple[float, float]] = []
+    report.table("Over HTTP, one worker on one core", columns, rows())
+    report.table("Start and memory", ("start to ready, s", "worker memory, MB"), iter(started))
 
 
-def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            sys.exit("the service did not start; try `cds-service demo` to see why")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    sys.exit("the service did not answer within 20 seconds")
+def measure_fetch(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
+    asked = request(MAIN, 90)
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with processes.our_service() as server:
+            for delay, taken in over_http.fetched(asked, desk, server, 100):
+                yield delay, taken.p50, taken.p99, taken.p50 - delay, taken.cpu
+
+    columns = ("delay of the record system, ms", "p50 ms", "p99 ms", "p50 above the delay", "CPU ms")
+    report.table("Fetching the chart, no prefetch, one connection", columns, rows())
 
 
-def measure(server: Server, service: str, body: bytes, clients: int, seconds: float) -> Measurement:
-    """Each client sends its next request when it has the answer to the last one."""
-    latencies: list[float] = []
-    until = time.perf_counter() + seconds
+def measure_growth(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
+    many = chosen.repetitions
+    report.table("Growth with the chart", ("resources", "CPU ms"), growth.by_chart(desk, many))
+    report.table("Growth with draft orders", ("drafts", "CPU ms"), growth.by_drafts(desk, many))
+    report.table("Growth with sections", ("copies of each section", "CPU ms"), growth.by_sections(desk, many))
 
-    def client() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        while time.perf_counter() < until:
-            sent = time.perf_counter()
-            connection.request("POST", f"/cds-services/{service}", body, HEADERS)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"HTTP {answer.status}")
-            latencies.append(time.perf_counter() - sent)
-        connection.close()
 
-    cpu, started = server.cpu(), time.perf_counter()
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if not latencies:
-        sys.exit("no request was answered")
-    return Measurement(tuple(latencies), time.perf_counter() - started, server.cpu() - cpu)
+def measure_soak(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
+    def rows() -> Iterator[tuple[Any, ...]]:
+        with processes.our_service() as server:
+            taken, before, after = over_http.soak(server, desk, chosen.soak)
+            yield chosen.soak, round(taken.rate), taken.p99, before, after
 
+    columns = ("requests", "req/s", "p99 ms", "MB after a twentieth", "MB at the end")
+    report.table("Soak, 8 connections", columns, rows())
+
+
+_MEASURE = {
+    "stages": measure_stages,
+    "http": measure_http,
+    "fetch": measure_fetch,
+    "growth": measure_growth,
+    "soak": measure_soak,
+}
 
 if __name__ == "__main__":
     main()

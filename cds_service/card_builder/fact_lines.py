@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from cds_service.card_builder import markdown
 from cds_service.card_builder.slots import capitalised
 from cds_service.card_builder.words import FactPhrase, Words
-from cds_service.core.criterion import Comparison, Criterion, fact_tests
+from cds_service.core.criterion import Comparison, Criterion, Node, fact_tests
 from cds_service.core.determination import Evidence
 from cds_service.core.fact import Fact, Value
 from cds_service.core.quantity import Range
@@ -78,10 +79,15 @@ def with_unit(text: str, amount: float | Range, phrase: FactPhrase) -> str:
 
 def threshold(criteria: Iterable[Criterion], ref: str) -> float | None:
     """The least that the first of the criteria to speak of a fact asks of it, in the fact's unit."""
-    for criterion in criteria:
-        for test in fact_tests(criterion.when) if criterion.when else ():
-            if test.name == ref and test.comparison in _THRESHOLDS and isinstance(test.operand, float):
-                return test.operand
+    limits = (_limit(criterion.when, ref) for criterion in criteria if criterion.when is not None)
+    return next((limit for limit in limits if limit is not None), None)
+
+
+@lru_cache(maxsize=4096)  # trees are ours, told apart by identity, and the same in every request
+def _limit(tree: Node, ref: str) -> float | None:
+    for test in fact_tests(tree):
+        if test.name == ref and test.comparison in _THRESHOLDS and isinstance(test.operand, float):
+            return test.operand
     return None
 
 

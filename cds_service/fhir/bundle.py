@@ -82,7 +82,10 @@ def _read_bundle(bundle: Resource, resource_type: str) -> Answer:
     full_urls: dict[str, Resource] = {}
     matches = 0
     outcomes: list[Resource] = []
-    for entry in mappings(bundle.get("entry")):
+    entries = bundle.get("entry")
+    for entry in entries if isinstance(entries, list) else (entries,):
+        if not isinstance(entry, dict):
+            continue
         resource = entry.get("resource")
         if not isinstance(resource, dict):
             continue

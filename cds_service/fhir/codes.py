@@ -180,6 +180,14 @@ def coded_in(resource_type: str) -> tuple[str, ...]:
 
 def codes_of(resource: dict[str, object]) -> Sequence[tuple[str, str]]:
     """The codings that say what a resource is about: `code`, or its like in types that call it otherwise."""
+    try:
+        # One coding in `code`, known from before: two resources in three.
+        (coding,) = resource["code"]["coding"]  # type: ignore[index]
+        known = _KNOWN[coding["system"], coding["code"]]
+        if known is not None and resource["resourceType"] not in _CODED_IN:
+            return (known,)
+    except (KeyError, TypeError, ValueError):
+        pass  # anything else is read below, element by element
     kind = resource.get("resourceType")
     found: list[tuple[str, str]] = []
     for element in _CODED_IN.get(kind, _CODE) if isinstance(kind, str) else _CODE:
