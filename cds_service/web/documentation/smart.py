@@ -1,6 +1,6 @@
 """The client side of SMART App Launch 2: discovery, authorization with PKCE, and the two FHIR calls the app makes.
 
-OAuth itself is Authlib's (docs/adr/0010). Tokens travel through here as values and are kept by nobody.
+OAuth itself is Authlib's (docs/adr/0007). Tokens travel through here as values and are kept by nobody.
 """
 
 from __future__ import annotations
