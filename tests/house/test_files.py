@@ -106,7 +106,7 @@ def test_every_file_with_tests_is_collected() -> None:
 
 def test_the_top_of_the_tree_holds_what_the_readme_names() -> None:
     expected = {
-        "README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "Makefile", "pyproject.toml", "openapi.yaml",
+        "README.md", "SECURITY.md", "CHANGELOG.md", "LICENSE", "NOTICE", "Makefile", "pyproject.toml", "openapi.yaml",
         "requirements.lock", "requirements-dev.lock", ".gitignore", ".ci", "cds_service", "cards", "fhir_fixtures",
         "tests", "docs", "benchmarks", "deploy",
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,12 @@ def test_no_symmetric_algorithm_can_ever_be_chosen() -> None:
 def test_a_wrong_table_is_named(tmp_path: Path, value: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         read_clients(value, tmp_path)
+
+
+def test_the_example_of_the_guide_is_a_configuration(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "integrate.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(mode = .*?)```", guide, re.DOTALL)
+    (tmp_path / "cds.toml").write_text(example)
+
+    (client,) = load({"SPINE_CDS_CONFIG": str(tmp_path / "cds.toml")}).clients
+    assert client.label == "North Hospital"
