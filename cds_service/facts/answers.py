@@ -355,8 +355,8 @@ def _expired(chart: Chart, definition: FactDefinition, ref: str, statement: Stat
     if when is None:
         return "the answer has no date"
     episode = chart.episode
-    if episode.first is not None and when.last < episode.first:
-        return "answered before the current symptoms began"
+    if episode.first is not None and when.first < episode.first:
+        return "answered before the current symptoms began" if when.last < episode.first else episode.missing()
     settings = chart.settings
     days = settings.answer_days_child if chart.is_child else settings.answer_days_adult
-    return "answered too long ago" if (chart.review_date - when.last).days > days else None
+    return "answered too long ago" if (chart.review_date - when.first).days > days else None
