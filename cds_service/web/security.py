@@ -76,11 +76,15 @@ def _unasked(url: str) -> bytes:
 def register(app: Flask, gate: Gate | None, registry: CollectorRegistry) -> None:
     """Guards every address under /cds-services. To be registered after the answer to preflights, which carry no token.
 
-    Refusals are counted by reason in `registry`: operators see why, callers do not.
+    Refusals are counted by reason in `registry`: operators see why, callers do not. So are the calls that were answered
+    while the shared memory of used tokens could not be reached.
     """
     if gate is None:
         return
     refusals = Counter("cds_refused_callers_total", "Callers without a valid token", ["reason"], registry=registry)
+    alone = Counter(
+        "cds_tokens_checked_alone_total", "Tokens that only one worker could check for reuse", registry=registry
+    )
 
     @app.before_request
     def guard() -> Response | None:
@@ -93,6 +97,8 @@ def register(app: Flask, gate: Gate | None, registry: CollectorRegistry) -> None
             refusals.labels(refused.reason).inc()
             g.consultation = {"refused": refused.reason, "client": refused.client.label if refused.client else "-"}
             return Response(REFUSAL, 401, {"WWW-Authenticate": "Bearer"}, content_type="application/json")
+        if gate.seen.failing:
+            alone.inc()
         g.consultation = {"client": g.caller.client.label}
         return None
 

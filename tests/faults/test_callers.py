@@ -116,6 +116,7 @@ def test_the_memory_of_used_tokens_gone_and_back(guarded: Serving, tmp_path: Pat
     assert [guarded.post(SIGN, BODY, **one).status_code for one in used] == [200] * 5
     assert [guarded.post(SIGN, BODY, **one).status_code for one in (first, *used)] == [401] * 6
     assert time.monotonic() - began < 10
+    assert "cds_tokens_checked_alone_total 5.0" in guarded.client.get("/metrics").text
 
 
 def headers_now(jti: str) -> dict[str, str]:
