@@ -21,7 +21,7 @@ from cds_service.facts.settings import Settings as FactSettings
 from cds_service.guidelines.case_files import case_files
 from cds_service.guidelines.load import DATA, Guidelines, load
 from cds_service.guidelines.outline import ages
-from cds_service.guidelines.resolutions import FILE, load_resolutions
+from cds_service.guidelines.resolutions import FILE, load_resolutions, mentioned
 
 FOLDER = Path(__file__).parent / "generated"
 DECISION = Path(__file__).parent / "adr" / "0006-conflict-resolutions.md"
@@ -220,10 +220,11 @@ def decision() -> str:
 
 
 def resolution_lines(guidelines: Guidelines) -> Iterator[str]:
-    """One line for each resolution: its first sentence, and how many consultations would fail under another reading."""
-    said = [text for file in case_files(DATA, guidelines.documents) for text in file.said]
+    """One line for each resolution: its first sentence, and how many consultations name it."""
+    files = case_files(DATA, guidelines.documents)
+    said = [name for file in files for text in file.said for name in mentioned(text)]
     rows = (
-        (found.id, found.topic, found.text.partition(". ")[0].rstrip("."), str(sum(found.id in text for text in said)))
+        (found.id, found.topic, found.text.partition(". ")[0].rstrip("."), str(said.count(found.id)))
         for found in load_resolutions(DATA / FILE, guidelines.documents).values()
     )
     yield from table(("", "Question", "How it is read", "Cases"), rows)
