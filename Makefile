@@ -17,7 +17,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-interop check fix golden docs bench lock sbom audit clean
+.PHONY: help run test test-interop check fix golden docs screenshots bench lock sbom audit clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -50,6 +50,10 @@ docs: $(DEV) ## rewrite the generated reference in docs/generated, and docs/conf
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/conformance.py
 	@git --no-pager diff --stat -- docs
+
+screenshots: $(DEV) ## take the pictures of docs/images from a running demo (needs Chromium)
+	$(BIN)/python docs/screenshots.py
+	@git --no-pager diff --stat -- docs/images
 
 bench: $(DEV) ## measure this machine: latency, throughput and CPU per request
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_demo(tmp_path_factory.mktemp("demo")) as address:
+    with running_demo(tmp_path_factory.mktemp("demo"), app=True) as address:
         yield address
 
 
@@ -122,6 +122,9 @@ def test_an_override_takes_a_reason_and_own_words(page: Page) -> None:
     assert set(reported["overrideReason"]["reason"]) == {"code", "system"}
     assert reported["overrideReason"]["userComment"] == "seen elsewhere"
     expect(card).to_contain_text("Dismissed")
+    page.get_by_role("link", name="Analytics").click()
+    reasons = page.get_by_role("region", name="Reasons for overriding", exact=True)
+    expect(reasons).to_contain_text("with a free text")
 
 
 def test_an_override_needs_no_reason(wide: Page) -> None:
@@ -137,6 +140,27 @@ def test_missing_facts_are_asked_for(page: Page) -> None:
     expect(page.locator("#review")).to_contain_text("Needs information")
     expect(page.locator("#review").get_by_role("heading", name="What is asked")).to_be_visible()
     expect(page.locator("#review .badge.unknown").first).to_be_visible()
+
+
+def test_questions_answered_in_the_app_change_the_next_answer(wide: Page, demo: str) -> None:
+    open_patient(wide, "low-back-pain-undocumented", "order-sign")
+    with wide.expect_popup() as opened:
+        wide.get_by_role("button", name="Answer the questions").click()
+    app = opened.value
+    expect(app.get_by_role("heading", level=1)).to_contain_text("Questions")
+    for yes in app.get_by_label("Yes", exact=True).all():
+        yes.check()
+    app.get_by_label("How many weeks", exact=False).first.fill("7")
+    app.get_by_role("button", name="Record in the chart").click()
+    expect(app.locator("main")).to_contain_text("ecorded")
+    app.close()
+    answers = f"{demo}/today/fhir/QuestionnaireResponse"
+    found = wide.request.get(f"{answers}?patient=pat-low-back-pain-undocumented").json()
+    [written] = [entry["resource"]["id"] for entry in found["entry"]]
+    wide.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(wide.locator("#review")).to_contain_text("Supported")
+    expect(wide.locator("#cards")).to_contain_text("No card")
+    wide.request.delete(f"{answers}/{written}")
 
 
 def test_what_the_record_system_did_not_answer_could_not_be_checked(page: Page) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import orjson
 from flask import Flask
@@ -33,9 +33,6 @@ from cds_service.web.pages import add_to_navigation, use_site
 # Stories whose requests give the doctor something to say.
 FOR_THE_DOCTOR: Final = ("chart-not-readable", "local-code", "low-back-pain-undocumented")
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
 
 def register(app: Flask, settings: Settings, desk: Desk) -> None:
     """Adds the pages to `app` and mounts the record systems beside it: the charts as committed at /fhir, and moved to
@@ -53,7 +50,7 @@ def register(app: Flask, settings: Settings, desk: Desk) -> None:
     app.register_blueprint(doctor_page(chart_reader(settings), desk, _captured(committed)))
     add_to_navigation(app, "Order entry", "demo.first_page", order=0)
     add_to_navigation(app, "Prefetch doctor", "doctor.form", order=40)
-    mounts: dict[str, WSGIApplication] = {
+    mounts: dict[str, Any] = {
         "/fhir": record_system(_charts(committed)),
         CHARTS: record_system(_charts(stories)),
     }

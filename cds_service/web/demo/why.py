@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cds_service.core.consider import Consideration
-from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Criterion, FactTest, Not, Outcome
+from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not, Outcome
 from cds_service.core.determination import Judged, Review
-from cds_service.core.evaluate import Evaluation, Reading, Trace
+from cds_service.core.evaluate import Reading, Trace
 from cds_service.core.fact import Fact
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised
 from cds_service.core.vocabulary import Vocabulary
@@ -91,21 +91,20 @@ def _criterion(judged: Judged, found: Review, considered: Consideration, vocabul
     }
     nodes = (*criterion.ages, *([criterion.when] if criterion.when is not None else []))
     if nodes:
-        reading = Reading.EXCLUSION if criterion.outcome is Outcome.NOT_SUPPORTED else Reading.SUPPORT
-        evaluation = _evaluation_for(criterion, found, considered)
         whole = nodes[0] if len(nodes) == 1 else AllOf(nodes)
-        members["tree"] = _tree(evaluation.trace(whole, reading), vocabulary)
+        members["tree"] = _tree(_trace(whole, judged, found, considered), vocabulary)
     return members
 
 
-def _evaluation_for(criterion: Criterion, found: Review, considered: Consideration) -> Evaluation:
-    """A criterion that speaks of another study than the one ordered was judged with that study's regions."""
-    ordered = found.order.study
-    if criterion.studies and not criterion.studies & set(ordered.keys):
-        for alternative in found.alternatives:
-            if alternative.because == criterion.id and alternative.study is not None:
-                return considered.judge_of(alternative.study).evaluation
-    return considered.judge_of(ordered).evaluation
+def _trace(whole: Node, judged: Judged, found: Review, considered: Consideration) -> Trace:
+    """The trace that comes out as in the review: some criteria decide through another study than the one ordered."""
+    reading = Reading.EXCLUSION if judged.criterion.outcome is Outcome.NOT_SUPPORTED else Reading.SUPPORT
+    offered = [alternative.study for alternative in found.alternatives if alternative.study is not None]
+    traces = (considered.judge_of(study).evaluation.trace(whole, reading) for study in (found.order.study, *offered))
+    first = next(traces)
+    if first.truth is judged.truth:
+        return first
+    return next((trace for trace in traces if trace.truth is judged.truth), first)
 
 
 def _tree(trace: Trace, vocabulary: Vocabulary) -> Json:

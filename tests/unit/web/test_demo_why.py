@@ -49,6 +49,7 @@ def test_every_criterion_of_the_review_has_its_tree_and_the_same_truth(service: 
         assert [{"id": each["id"], "result": each["result"]} for each in inside] == review.get("criteria", [])
         assert set(review.get("sections", ())) == {each["section"] for each in inside if each["decided"]}
         assert all(each["says"] for each in inside)
+        assert [each["id"] for each in inside if "tree" in each and each["tree"]["result"] != each["result"]] == []
 
 
 def test_a_leaf_names_what_was_read_and_where_it_stands(service: Serving) -> None:

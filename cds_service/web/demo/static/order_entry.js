@@ -137,8 +137,13 @@ function dismiss(card, reason, comment) {
   return report({ card: card.uuid, outcome: "overridden", ...why });
 }
 
+/** Opens the app in a tab of its own; whoever comes back from it gets the hook fired again. */
 async function launch(link) {
-  window.location.assign(await launchAddress(link, place.fhir, start.patient));
+  const tab = window.open("", "_blank"); // before anything is awaited, or the browser takes it for an advertisement
+  const address = await launchAddress(link, place.fhir, start.patient);
+  if (!tab) return window.location.assign(address);
+  tab.location.replace(address);
+  window.addEventListener("focus", () => fire(sent.body.hook), { once: true });
 }
 
 async function report(feedback) {

@@ -34,12 +34,15 @@ function renderOrder(order, at, orderable, touched, changed) {
       label: "Study", text: study, hint: "Type a name or a code", options: orderable.studies,
       picked: (option) => edit({ code: structuredClone(option.code), bodySite: undefined }),
     }),
-    element("p", { class: "label" }, "Reasons"),
-    chips.length ? element("ul", { class: "chips" }, chips) : element("p", { class: "quiet" }, "None on this order."),
-    combobox({
-      label: "Add a reason", hint: "Type a diagnosis or an ICD-10 code", options: orderable.reasons,
-      picked: (option) => edit({ reasonCode: [...reasons, structuredClone(option.code)] }),
-    }),
+    element(
+      "div",
+      { class: "reasons" },
+      element("div", {}, element("p", { class: "label" }, "Reasons"), chips.length ? element("ul", { class: "chips" }, chips) : element("p", { class: "quiet" }, "None on this order")),
+      combobox({
+        label: "Add a reason", hint: "A diagnosis or ICD-10 code", options: orderable.reasons,
+        picked: (option) => edit({ reasonCode: [...reasons, structuredClone(option.code)] }),
+      }),
+    ),
   );
 }
 

@@ -61,9 +61,14 @@ function criterionLink(id) {
   return element("a", { class: "id", href: `/guidelines/criteria/${id}` }, id);
 }
 
+/** [statement, question, unit] of a fact. One that is named without its region means the region ordered. */
+function phrase(ref, words) {
+  return words.facts[ref] ?? words.facts[`${ref}(requested_region)`];
+}
+
 /** `form` 0: the statement, 1: the question. */
 function fact(ref, words, form) {
-  return [capital(words.facts[ref]?.[form] ?? ref), " ", element("a", { class: "id", href: `/guidelines/facts/${ref.split("(")[0]}` }, ref)];
+  return [capital(phrase(ref, words)?.[form] ?? ref), " ", element("a", { class: "id", href: `/guidelines/facts/${ref.split("(")[0]}` }, ref)];
 }
 
 function alternative(each, words) {
@@ -74,7 +79,7 @@ function alternative(each, words) {
 
 function evidence(each, words, fhir) {
   const sources = (each.sources ?? []).flatMap((reference) => [" ", source(reference, fhir)]);
-  const name = each.fact === "age_months" ? "Age" : capital(words.facts[each.fact]?.[0] ?? each.fact);
+  const name = each.fact === "age_months" ? "Age" : capital(phrase(each.fact, words)?.[0] ?? each.fact);
   return [name, ": ", element("strong", {}, value(each.fact, each.value, words)), sources];
 }
 
@@ -107,7 +112,7 @@ function branch(node, at) {
 function leaf(node, at, before) {
   const { words } = at;
   const ref = node.facts[0]?.ref ?? node.fact;
-  const name = ref === "age_months" ? "Age" : capital(words.facts[ref]?.[0] ?? words.facts[node.fact]?.[0] ?? ref);
+  const name = ref === "age_months" ? "Age" : capital(phrase(ref, words)?.[0] ?? phrase(node.fact, words)?.[0] ?? ref);
   const head = element("span", {}, badge(node.result), ` ${before}${before ? name.toLowerCase() : name}`, node.test ? element("strong", {}, ` ${node.test.replaceAll("_", " ")}`) : "");
   const facts = element("span", { class: "read" }, node.facts.map((each) => reading(each, Boolean(node.parts), at)));
   const inside = node.parts && element(
@@ -144,7 +149,7 @@ function capital(text) {
 
 /** A fact's value in words; ages as people tell them. */
 function value(ref, given, words) {
-  const unit = words.facts[ref]?.[2];
+  const unit = phrase(ref, words)?.[2];
   if (ref === "age_months" && typeof given === "number") {
     return given >= 24 ? `${Math.floor(given / 12)} years` : `${Math.floor(given)} ${Math.floor(given) === 1 ? "month" : "months"}`;
   }
