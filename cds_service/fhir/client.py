@@ -53,7 +53,12 @@ class Limits:
     chart_bytes: int = MAX_CHART_BYTES
 
 
-def new_executor(threads: int = 8) -> ThreadPoolExecutor:
+# A whole chart is ten searches and up to seven for rarer types. With fewer threads than that the last ones would wait
+# for the first, and the clinician for a second round trip; two charts at a time still go at once.
+THREADS: Final = 32
+
+
+def new_executor(threads: int = THREADS) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="fhir")
 
 

@@ -69,8 +69,8 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(ip_network(text, strict=False) for text in texts)
 
 
-def new_session(reach: Reach, *, ca_file: str | None = None, connections: int = 8) -> requests.Session:
-    """A session to share between requests: keeps connections, and keeps nothing else (no cookies, no proxies).
+def new_session(reach: Reach, *, ca_file: str | None = None, connections: int = 32) -> requests.Session:
+    """A session to share between requests: keeps connections, one a thread, and nothing else (no cookies, no proxies).
 
     Its servers' certificates are checked against `ca_file`, or the public authorities when None.
     """
