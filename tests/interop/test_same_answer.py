@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,8 @@ from cds_service.config import Settings
 from cds_service.web.demo.stories import Story
 from tests.functional.demo_server import running_demo
 from tests.interop.consultations import KEYS, STORIES, answer
-from tests.serving import Serving, serving
+from tests.serving import REVIEWS, Serving, serving
+from tests.stub_fhir import stub_fhir
 
 each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
 SUBSETS = 12 if os.environ.get("CI") else 4
@@ -38,6 +40,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{address}/fhir"
 
 
+def reviews(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those beside the cards, and those on them."""
+    cards = [card.get("extension", {}).get(REVIEWS, []) for card in said["cards"]]
+    return [review for found in (said.get("extension", {}).get(REVIEWS, []), *cards) for review in found]
+
+
 @each_story
 def test_without_prefetch_via_the_demo_server(service: Serving, demo: str, story: Story) -> None:
     assert answer(service, story, demo, keys=()) == answer(service, story, demo)
@@ -50,6 +58,20 @@ def test_any_part_of_the_prefetch_via_the_demo_server(
     service: Serving, demo: str, story: Story, keys: set[str]
 ) -> None:
     assert answer(service, story, demo, keys) == answer(service, story, demo)
+
+
+@each_story
+def test_a_server_that_ignores_parameters(service: Serving, story: Story) -> None:
+    """It gives every resource of a type, whoever's it is, in whatever order: what is not this patient's is dropped."""
+    with stub_fhir() as careless:
+        careless.resources = [resource for other in STORIES for resource in other.resources]
+        filled, fetched = answer(service, story, careless.base_url), answer(service, story, careless.base_url, keys=())
+    if reviews(fetched):
+        assert all(review.pop("foreign") for review in reviews(fetched))
+    for review in reviews(filled):  # the rarer types are fetched here, too
+        review.pop("foreign", None)
+    assert [card["summary"] for card in fetched["cards"]] == [card["summary"] for card in filled["cards"]]
+    assert reviews(fetched) == reviews(filled)
 
 
 @pytest.mark.fhir_server
