@@ -17,6 +17,8 @@ import click
 from cds_service import cli, config
 from cds_service.core.criterion import Criterion
 from cds_service.core.vocabulary import FactDefinition, FactType, Silence
+from cds_service.facts import sheet  # noqa: F401 (registers the readers)
+from cds_service.facts.registry import REGISTRY
 from cds_service.facts.settings import Settings as FactSettings
 from cds_service.guidelines.case_files import case_files
 from cds_service.guidelines.load import DATA, Guidelines, load
@@ -84,21 +86,32 @@ def facts_page(guidelines: Guidelines) -> Iterator[str]:
         "What criteria may speak of. Any of them can be stated in structured documentation under its id "
         "(`linkId`, or a code in `urn:spine-imaging-review:fact`), with the argument in brackets where it has one. "
         "*Undocumented* is how criteria that support read silence; exclusions read it as unknown unless stated "
-        "(decision 0005)."
+        "(decision 0005). *Read from* are the resource types beside structured answers; "
+        "[charts.md](../charts.md) says how they are read."
     )
     yield ""
-    columns = ("Fact", "Type", "Means", "Undocumented", "Arguments")
+    columns = ("Fact", "Type", "Means", "Undocumented", "Arguments", "Read from")
     yield from table(columns, map(fact_row, sorted(guidelines.vocabulary.values(), key=lambda fact: fact.id)))
 
 
-def fact_row(fact: FactDefinition) -> tuple[str, str, str, str, str]:
+def fact_row(fact: FactDefinition) -> tuple[str, str, str, str, str, str]:
     kind = {FactType.NUMBER: f"number of {fact.unit}", FactType.BOOLEAN: "yes or no"}.get(fact.type, str(fact.type))
     if fact.codes:
         kind = "one of " + ", ".join(f"`{code}`" for code in fact.codes)
     silence = "derived" if fact.defined_as is not None else SILENCE[fact.silence]
     if fact.denied_by_silence:
         silence += "; no for exclusions too"
-    return f"`{fact.id}`", kind, fact.means, silence, ", ".join(f"`{argument}`" for argument in fact.arguments)
+    arguments = ", ".join(f"`{argument}`" for argument in fact.arguments)
+    return f"`{fact.id}`", kind, fact.means, silence, arguments, read_from(fact)
+
+
+def read_from(fact: FactDefinition) -> str:
+    """The resource types a fact is looked for in; "the order" for one that the order itself tells."""
+    readers = [reader for ref, reader in REGISTRY.items() if ref.partition("(")[0] == fact.id]
+    kinds = dict.fromkeys(kind for reader in readers for kind in reader.reads)
+    if kinds:
+        return ", ".join(kinds)
+    return "the order" if readers else "other facts" if fact.defined_as is not None else "answers only"
 
 
 def resolutions_page(guidelines: Guidelines) -> Iterator[str]:
