@@ -44,8 +44,8 @@ def test_a_warning_is_not_quoted_either() -> None:
 
 
 def test_a_thread_that_dies_leaves_type_and_place() -> None:
-    body = "def fall():\n    raise KeyError('secret')\nthread = threading.Thread(target=fall); thread.start(); thread.join()"
-    (line,) = emitted(body)
+    fall = "def fall():\n    raise KeyError('secret')\n"
+    (line,) = emitted(f"{fall}thread = threading.Thread(target=fall)\nthread.start()\nthread.join()")
 
     assert (line["event"], line["fault"]) == ("fault", "KeyError")
     assert any("fall" in place for place in line["where"])
