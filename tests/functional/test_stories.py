@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,9 +20,11 @@ from cds_service.core.errors import ConfigurationError
 from cds_service.hooks.consult import Desk
 from cds_service.resources import fixtures_dir
 from cds_service.web import demo as demo_parts
-from cds_service.web.demo.hook_requests import HOOKS, request_path
+from cds_service.web.demo.hook_requests import HOOKS, hook_request, request_path
+from cds_service.web.demo.moved import moved
 from cds_service.web.demo.stories import Expected, Story, load_stories
 from tests.functional.demo_server import running_demo
+from tests.serving import serving
 
 FIXTURES = fixtures_dir()
 REVIEWS = "org.spine-imaging-cds.reviews"
@@ -160,3 +165,24 @@ def test_demo_parts_refuse_any_other_mode() -> None:
     production = cast(Settings, SimpleNamespace(demo=False))
     with pytest.raises(ConfigurationError, match="demo mode only"):
         demo_parts.register(Flask(__name__), production, cast(Desk, None))
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 24), date(2027, 3, 1), date(2029, 12, 31)])
+def test_a_story_moved_in_time_ends_as_it_does_on_its_own_day(tmp_path: Path, day: date) -> None:
+    """The pages and the sandbox see the charts as of today, whenever that is."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    with serving(tmp_path, now=lambda: noon) as service:
+        for story in STORIES:
+            there = moved(story, day)
+            for hook in HOOKS:
+                body = {**hook_request(there, hook), "fhirServer": None}
+                answer = service.post(f"/cds-services/spine-imaging-{hook}", without_nothing(body)).json
+                reviews = reviews_of(answer)
+                for expected in story.expected:
+                    check_review(reviews.get(expected.order), replace(expected, until=None))
+                wanted = [e.card[hook] for e in story.expected if e.card[hook] != "none"]
+                assert sorted(card["indicator"] for card in answer["cards"]) == sorted(wanted), (story.slug, hook)
+
+
+def without_nothing(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
