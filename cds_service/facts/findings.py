@@ -43,17 +43,19 @@ class Findings:
         self.stated: list[Resource] = []
         self.with_parts: list[Resource] = []
         elsewhere: set[str] = set()
+        known = book.known
         for kind, resources in record.by_type().items():
-            also = _ALSO_CODED.get(kind, ())
-            for resource in resources:
-                for coding in record.codes(resource):
-                    for name in book.holding(coding):
+            coded = list(zip(resources, record.codes_of_each(kind), strict=True))
+            for resource, codes in coded:
+                for coding in codes:
+                    held = known.get(coding)
+                    for name in book.holding(coding) if held is None else held:
                         self._rows.setdefault((kind, name), []).append(resource)
-                    if coding[0] == FACT and kind == "Observation":
-                        self.stated.append(resource)
-                for element in also:
-                    if element in resource:
-                        self._look_beside(kind, resource, element, book, elsewhere)
+            if kind == "Observation":
+                self.stated = [resource for resource, codes in coded for system, _ in codes if system == FACT]
+            for element in _ALSO_CODED.get(kind, ()):
+                for resource in [found for found in resources if element in found]:
+                    self._look_beside(kind, resource, element, book, elsewhere)
         self.signals = frozenset(elsewhere.union(name for _, name in self._rows))
 
     def _look_beside(self, kind: str, resource: Resource, element: str, book: Codebook, elsewhere: set[str]) -> None:

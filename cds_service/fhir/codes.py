@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 ICD10CM: Final = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD9CM: Final = "http://hl7.org/fhir/sid/icd-9-cm"
@@ -109,9 +109,10 @@ _LONGEST_KNOWN: Final = 200
 
 def _read(uri: str, written: str) -> tuple[str, str] | None:
     key = (uri, written)
-    if key in _KNOWN:
+    try:
         return _KNOWN[key]
-    found = _normal(uri, written)
+    except KeyError:  # and not `in` before it: another thread may be clearing it
+        found = _normal(uri, written)
     if len(uri) + len(written) < _LONGEST_KNOWN:
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
@@ -180,20 +181,28 @@ def coded_in(resource_type: str) -> tuple[str, ...]:
 
 def codes_of(resource: dict[str, object]) -> Sequence[tuple[str, str]]:
     """The codings that say what a resource is about: `code`, or its like in types that call it otherwise."""
-    try:
-        # One coding in `code`, known from before: two resources in three.
-        (coding,) = resource["code"]["coding"]  # type: ignore[index]
-        known = _KNOWN[coding["system"], coding["code"]]
-        if known is not None and resource["resourceType"] not in _CODED_IN:
-            return (known,)
-    except (KeyError, TypeError, ValueError):
-        pass  # anything else is read below, element by element
     kind = resource.get("resourceType")
     found: list[tuple[str, str]] = []
     for element in _CODED_IN.get(kind, _CODE) if isinstance(kind, str) else _CODE:
         concept = resource.get(element)
         if concept is not None:
             _collect(concept, found)
+    return found
+
+
+def codes_of_each(resource_type: str, resources: Sequence[dict[str, Any]]) -> list[Sequence[tuple[str, str]]]:
+    """`codes_of` each of these resources of one type, at a fraction of the cost: charts are read by this loop."""
+    element, *others = _CODED_IN.get(resource_type, _CODE)
+    if others:
+        return [codes_of(resource) for resource in resources]
+    found: list[Sequence[tuple[str, str]]] = []
+    for resource in resources:
+        try:
+            (coding,) = resource[element]["coding"]  # one coding, known from before: three resources in four
+            known = _KNOWN[coding["system"], coding["code"]]
+        except (KeyError, TypeError, ValueError):
+            known = None
+        found.append((known,) if known is not None else codes_of(resource))
     return found
 
 

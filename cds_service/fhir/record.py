@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cds_service.fhir.bundle import Failure
-from cds_service.fhir.codes import CodeSet, codes_of, codings
+from cds_service.fhir.codes import CodeSet, codes_of, codes_of_each, codings
 from cds_service.fhir.elements import Resource, identity, mappings, reference
 from cds_service.fhir.status import in_error
 
@@ -46,6 +46,12 @@ _SAME_ELEMENTS: Final = (
     "outcome",
     "dosageInstruction",
     "usedCode",
+)
+
+
+# Types whose codes may stand in another resource.
+_BY_REFERENCE: Final = frozenset(
+    {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"}
 )
 
 
@@ -181,6 +187,15 @@ class PatientRecord:
         if known is None:
             known = self._codes[id(resource)] = (resource, tuple(self._read_codes(resource)))
         return known[1]
+
+    def codes_of_each(self, resource_type: str) -> Sequence[Sequence[tuple[str, str]]]:
+        """`codes` of everything of one type, in the order of `by_type`."""
+        resources = self._by_type.get(resource_type, ())
+        each = [tuple(codes) for codes in codes_of_each(resource_type, resources)]
+        if resource_type in _BY_REFERENCE:
+            each = [self.codes(r) if "medicationReference" in r else c for r, c in zip(resources, each, strict=True)]
+        self._codes.update(zip(map(id, resources), zip(resources, each, strict=True), strict=True))
+        return each
 
     def _read_codes(self, resource: Resource) -> Iterable[tuple[str, str]]:
         if "medicationReference" in resource:

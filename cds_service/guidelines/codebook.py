@@ -13,13 +13,16 @@ _LONGEST_KEPT: Final = 200
 
 
 class Codebook(Mapping[str, CodeSet]):
-    """All value sets, read-only. Two codebooks are equal only when they are the same one."""
+    """All value sets, read-only. Two codebooks are equal only when they are the same one.
 
-    __slots__ = ("_by_code", "_known", "_sets")
+    `known` is what `holding` has answered so far, for loops in which a call would cost more than the answer.
+    """
+
+    __slots__ = ("_by_code", "_sets", "known")
 
     def __init__(self, sets: Mapping[str, CodeSet]) -> None:
         self._sets = dict(sets)
-        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.known: dict[tuple[str, str], tuple[str, ...]] = {}
         self._by_code: dict[tuple[str, str], list[str]] = {}
         for name, code_set in self._sets.items():
             for member in code_set.members:
@@ -41,13 +44,13 @@ class Codebook(Mapping[str, CodeSet]):
 
     def holding(self, coding: tuple[str, str]) -> tuple[str, ...]:
         """The ids of the value sets that hold a (canonical system, code), in the order of the book."""
-        known = self._known.get(coding)
+        known = self.known.get(coding)
         if known is None:
             known = self._find(*coding)
             if len(coding[0]) + len(coding[1]) < _LONGEST_KEPT:
-                if len(self._known) >= _MOST_KEPT:
-                    self._known.clear()
-                self._known[coding] = known
+                if len(self.known) >= _MOST_KEPT:
+                    self.known.clear()
+                self.known[coding] = known
         return known
 
     def _find(self, system: str, code: str) -> tuple[str, ...]:
