@@ -16,12 +16,11 @@ from cds_service.core.evaluate import Reading, Trace
 from cds_service.core.fact import Fact
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised
 from cds_service.core.vocabulary import Vocabulary
-from cds_service.facts.sheet import FactSheet
 from cds_service.guidelines.explain import CONSEQUENCES, test_words
 from cds_service.guidelines.load import Guidelines
 from cds_service.guidelines.outline import MONTHS_AS_YEARS, age, outline
 from cds_service.hooks.response import value_json
-from cds_service.review import Consultation, Remembering, chart_for, review_order, understand
+from cds_service.review import Consultation, consider, review_order, understand
 
 Json = dict[str, Any]
 
@@ -50,7 +49,8 @@ def _of_order(
     found = review_order(order, orders, consultation, guidelines)
     if isinstance(found, LeftAlone):
         return {"order": order.reference, "because": found.because}
-    considered = _considered(order, orders, consultation, guidelines)
+    others = tuple(other for other in orders if other is not order)
+    considered, _ = consider(order, others, consultation, guidelines)
     return {
         "order": order.reference,
         "ground": found.ground.value,
@@ -58,24 +58,6 @@ def _of_order(
         "review_date": order.review_date.isoformat(),
         "criteria": [_criterion(judged, found, considered, guidelines.vocabulary) for judged in found.judged],
     }
-
-
-def _considered(
-    order: ImagingOrder, orders: tuple[ImagingOrder, ...], consultation: Consultation, guidelines: Guidelines
-) -> Consideration:
-    others = tuple(other for other in orders if other is not order)
-    sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
-    return Consideration(
-        order,
-        read=Remembering(sheet.read),
-        vocabulary=guidelines.vocabulary,
-        plan_of=guidelines.plan,
-        catalogue=guidelines.studies,
-        indications=guidelines.indications,
-        spinal_indications=guidelines.spinal_indications,
-        studies=guidelines.studies.studies,
-        drafted=frozenset(other.study.id for other in others),
-    )
 
 
 def _criterion(judged: Judged, found: Review, considered: Consideration, vocabulary: Vocabulary) -> Json:
