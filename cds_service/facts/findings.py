@@ -23,6 +23,8 @@ _ALSO_CODED: Final[dict[str, tuple[str, ...]]] = {
     "Encounter": ("reasonCode",),
     "Observation": ("component", "valueCodeableConcept"),
 }
+# Types whose codes are all looked up in value sets, so that one without any is a code nobody here knows.
+_COUNTED: Final = frozenset({"Condition", "MedicationRequest", "MedicationStatement"})
 NONE: Final[Sequence[Resource]] = ()
 
 
@@ -30,10 +32,11 @@ class Findings:
     """What a record holds, by value set.
 
     `signals` are the ids of all value sets that occur anywhere, whatever the resource goes on to say about the code.
-    `stated` are the Observations coded as a fact of ours, `with_parts` those with components, which may be.
+    `stated` are the Observations coded as a fact of ours, `with_parts` those with components, which may be. `unmapped`
+    counts problems and medicines of which no code is in any value set, by type.
     """
 
-    __slots__ = ("_coded", "_record", "_rows", "_valued", "signals", "stated", "with_parts")
+    __slots__ = ("_coded", "_record", "_rows", "_valued", "signals", "stated", "unmapped", "with_parts")
 
     def __init__(self, record: PatientRecord, book: Codebook) -> None:
         self._record = record
@@ -42,6 +45,7 @@ class Findings:
         self._coded: dict[tuple[str, str], Sequence[Resource]] = {}
         self.stated: list[Resource] = []
         self.with_parts: list[Resource] = []
+        self.unmapped: dict[str, int] = {}
         elsewhere: set[str] = set()
         known = book.known
         for kind, resources in record.by_type().items():
@@ -51,6 +55,8 @@ class Findings:
                     held = known.get(coding)
                     for name in book.holding(coding) if held is None else held:
                         self._rows.setdefault((kind, name), []).append(resource)
+            if kind in _COUNTED:
+                self.unmapped[kind] = sum(bool(codes) and not any(map(book.holding, codes)) for _, codes in coded)
             if kind == "Observation":
                 self.stated = [resource for resource, codes in coded for system, _ in codes if system == FACT]
             for element in _ALSO_CODED.get(kind, ()):
@@ -86,6 +92,13 @@ class Findings:
         """The Observations whose value is a code of a value set."""
         rows = self._valued.get(value_set)
         return self._record.distinct("Observation", _once(rows)) if rows else NONE
+
+
+def unmapped_codes(record: PatientRecord, book: Codebook) -> tuple[tuple[str, int], ...]:
+    """(resource type, count) of what an order was reviewed on and nobody understood; empty when none was reviewed."""
+    found = record.kept.get(book)
+    counts = found.unmapped if isinstance(found, Findings) else {}
+    return tuple((kind, count) for kind, count in counts.items() if count)
 
 
 def _once(rows: list[Resource]) -> Sequence[Resource]:

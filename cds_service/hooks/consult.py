@@ -12,6 +12,7 @@ from cds_service.card_builder.suggestions import profile_named
 from cds_service.core.determination import Review
 from cds_service.core.fact import Why
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Study
+from cds_service.facts.findings import unmapped_codes
 from cds_service.facts.settings import Settings as FactSettings
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines
@@ -51,7 +52,8 @@ class Answer:
 
     The rest is for those who run the service: `orders` says of each order in scope whether it was reviewed,
     not_recognised or left_alone; `unknown` holds (why, what) of each thing that kept a review from being complete, a
-    fact id or a resource type; `seconds` are the stages of the work.
+    fact id or a resource type; `unmapped` holds (resource type, how many) of problems and medicines with codes that
+    mean nothing to us; `seconds` are the stages of the work.
     """
 
     body: bytes
@@ -59,6 +61,7 @@ class Answer:
     determinations: tuple[str, ...]
     orders: tuple[str, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()
+    unmapped: tuple[tuple[str, int], ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -104,6 +107,7 @@ def respond(asked: HookRequest, service: str, desk: Desk, profile: str | None = 
         determinations=tuple(outcome.determination.value for outcome in outcomes if isinstance(outcome, Review)),
         orders=tuple(_UNDERSTOOD[type(outcome)] for outcome in outcomes),
         unknown=tuple(_unknown(outcomes, desk.resource_types)),
+        unmapped=unmapped_codes(consultation.record, desk.guidelines.value_sets),
         seconds=watch.seconds,
     )
 

@@ -29,6 +29,7 @@ class Metrics:
         self.orders = self._counter("cds_orders_total", "Orders in scope, by what we made of them", "service", "order")
         self.determinations = self._counter("cds_determinations_total", "Orders reviewed", "service", "determination")
         self.unknown = self._counter("cds_unknown_total", "What kept reviews from being complete", "why", "what")
+        self.unmapped = self._counter("cds_unmapped_total", "Resources coded in nothing we know", "resource_type")
         self.fetches = self._counter("cds_fhir_fetches_total", "Queries to FHIR servers", "resource_type", "outcome")
         self.cards = self._counter("cds_cards_total", "Cards issued", "service", "kind")
         self.silences = self._counter("cds_silences_total", "Orders answered with no card", "service")
@@ -56,6 +57,8 @@ class Metrics:
             self.determinations.labels(service, determination).inc()
         for why, what in answer.unknown:
             self.unknown.labels(why, what).inc()
+        for resource_type, count in answer.unmapped:
+            self.unmapped.labels(resource_type).inc(count)
         for item in answer.issued:
             if isinstance(item, IssuedCard):
                 self.cards.labels(service, item.kind).inc()

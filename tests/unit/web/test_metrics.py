@@ -86,6 +86,14 @@ def test_what_was_not_read_and_what_was_not_understood(service: Serving, fhir: S
     assert numbers(service, "cds_unknown_total")['what="Condition",why="not_retrieved"'] == 1.0
 
 
+def test_problems_and_medicines_that_nobody_understood(service: Serving) -> None:
+    local = BACK_PAIN | {"id": "c2", "code": {"coding": [{"system": "urn:oid:1.2.3", "code": "LBP"}]}}
+    words = BACK_PAIN | {"id": "c3", "code": {"text": "low back pain"}}
+    service.post(SIGN, a_request(prefetch=full_prefetch(BACK_PAIN, local, words)))
+
+    assert numbers(service, "cds_unmapped_total") == {'resource_type="Condition"': 1.0}
+
+
 def test_what_was_fetched_well(service: Serving, fhir: StubFhir) -> None:
     fhir.resources = [BACK_PAIN]
     service.post(SIGN, without(a_request(fhirServer=fhir.base_url), "prefetch.conditions"))
