@@ -10,10 +10,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+SBOM := $(VENV)/sbom/.installed
+SBOM_BIN := $(VENV)/sbom/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # Writes versions and hashes for every platform; the files never say where packages came from.
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+# Prints a list of requirements that stands in pyproject.toml, one a line.
+required = $(PYTHON) -c 'import tomllib; data = tomllib.load(open("pyproject.toml", "rb")); print(*$(1), sep="\n")'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -25,7 +30,7 @@ help: ## show this list
 run: $(RUNTIME) ## set everything up, then run the demo on 127.0.0.1:$PORT (8080)
 	@exec $(BIN)/cds-service demo --port $(PORT)
 
-test: $(DEV) ## set everything up, then run the whole test suite (ARGS go to pytest)
+test: $(DEV) $(SBOM) ## set everything up, then run the whole test suite (ARGS go to pytest)
 	@$(BIN)/pytest $(ARGS)
 
 test-interop: $(DEV) ## the same answers from FHIR servers of other makers (needs a JDK and Maven)
@@ -63,12 +68,12 @@ lock: $(BIN)/python ## resolve the dependencies again and write both lock files
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	$(LOCK) pyproject.toml --extra postgres --extra gunicorn -c requirements-dev.lock -o deploy/requirements.lock
-	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
-	  | $(LOCK) - -c requirements-dev.lock -o deploy/build.lock
+	$(call required,data["build-system"]["requires"]) | $(LOCK) - -c requirements-dev.lock -o deploy/build.lock
+	$(call required,data["project"]["optional-dependencies"]["sbom"]) | $(LOCK) - -o deploy/sbom.lock
 
-sbom: $(DEV) ## write dist/sbom.json: what the image holds, in CycloneDX
+sbom: $(SBOM) ## write dist/sbom.json: what the image holds, in CycloneDX
 	@mkdir -p dist
-	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --short-PURLs --output-reproducible \
+	$(SBOM_BIN)/cyclonedx-py requirements --pyproject pyproject.toml --short-PURLs --output-reproducible \
 	  --output-file dist/sbom.json deploy/requirements.lock
 
 audit: $(DEV) ## ask whether a locked version has a known vulnerability (says so when nobody can be asked)
@@ -97,4 +102,10 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@echo "Installing the development tools (once)"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(SBOM): deploy/sbom.lock | $(BIN)/python
+	@echo "Installing the tool for the bill of materials (once)"
+	@$(BIN)/python -m venv --clear $(VENV)/sbom
+	@$(SBOM_BIN)/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r deploy/sbom.lock
 	@touch $@

@@ -26,6 +26,7 @@ LOCKS = {
     "requirements-dev.lock": [*RUNTIME, *OPTIONAL, *DEV],
     "deploy/requirements.lock": [*RUNTIME, *OPTIONAL],
     "deploy/build.lock": BUILD,
+    "deploy/sbom.lock": [Requirement(line) for line in PROJECT["optional-dependencies"]["sbom"]],
 }
 
 
@@ -111,6 +112,11 @@ def test_the_list_of_licences_is_complete_and_holds_none_that_asks_for_more_than
     strict = {name for name, (_, licence) in listed.items() if not free.search(licence) or "GPL" in licence}
     # Used as they are, through their interface, which the LGPL allows.
     assert strict == {"psycopg", "psycopg-binary"}
+
+
+def test_nothing_makes_the_schema_library_slow_to_import() -> None:
+    """With its validators of IRIs installed it compiles a grammar, for seconds, in the first request that needs it."""
+    assert not {"rfc3987-syntax", "rfc3987", "lark"} & locked("requirements-dev.lock").keys()
 
 
 def test_the_notice_credits_every_runtime_dependency() -> None:
