@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.corpus import MAIN, request
-from benchmarks.stages import check, cpu
+from benchmarks.stages import answer, check, cpu
 from cds_service.core.criterion import Criterion, Section
 from cds_service.guidelines.load import Guidelines
 from cds_service.hooks.consult import Desk, respond
@@ -36,7 +36,11 @@ def by_sections(desk: Desk, repetitions: int) -> Iterator[tuple[int, float]]:
     """(copies of every section, CPU milliseconds)"""
     asked = request(MAIN, 90)
     for copies in COPIES:
-        yield copies, _whole(asked.body, replace(desk, guidelines=copied(desk.guidelines, copies)), repetitions)
+        copied_desk = replace(desk, guidelines=copied(desk.guidelines, copies))
+        found = answer(asked.body, copied_desk)[0]["determination"]
+        if found != asked.determination:
+            raise ValueError(f"{copies} copies of each section: {found}")
+        yield copies, _whole(asked.body, copied_desk, repetitions)
 
 
 def copied(guidelines: Guidelines, copies: int) -> Guidelines:
