@@ -50,7 +50,7 @@ class Chart:
 
     def coded(self, resource_type: str, codes: CodeSet) -> Sequence[Resource]:
         """This patient's resources of one type with a coding in a value set, copies of one event once."""
-        return self.findings.coded(resource_type, codes.id)
+        return self.findings.coded(self.record, resource_type, codes.id)
 
     @cached_property
     def findings(self) -> Findings:

@@ -29,17 +29,16 @@ NONE: Final[Sequence[Resource]] = ()
 
 
 class Findings:
-    """What a record holds, by value set.
+    """What a record holds, by value set. The record keeps it, so it does not keep the record.
 
     `signals` are the ids of all value sets that occur anywhere, whatever the resource goes on to say about the code.
     `stated` are the Observations coded as a fact of ours, `with_parts` those with components, which may be. `unmapped`
     counts problems and medicines of which no code is in any value set, by type.
     """
 
-    __slots__ = ("_coded", "_record", "_rows", "_valued", "signals", "stated", "unmapped", "with_parts")
+    __slots__ = ("_coded", "_rows", "_valued", "signals", "stated", "unmapped", "with_parts")
 
     def __init__(self, record: PatientRecord, book: Codebook) -> None:
-        self._record = record
         self._rows: dict[tuple[str, str], list[Resource]] = {}
         self._valued: dict[str, list[Resource]] = {}
         self._coded: dict[tuple[str, str], Sequence[Resource]] = {}
@@ -79,19 +78,19 @@ class Findings:
                 for name in held:
                     self._valued.setdefault(name, []).append(resource)
 
-    def coded(self, resource_type: str, value_set: str) -> Sequence[Resource]:
+    def coded(self, record: PatientRecord, resource_type: str, value_set: str) -> Sequence[Resource]:
         """The resources of one type that are coded in a value set, copies of one event once."""
         key = (resource_type, value_set)
         known = self._coded.get(key)
         if known is None:
             rows = self._rows.get(key)
-            known = self._coded[key] = self._record.distinct(resource_type, _once(rows)) if rows else NONE
+            known = self._coded[key] = record.distinct(resource_type, _once(rows)) if rows else NONE
         return known
 
-    def valued(self, value_set: str) -> Sequence[Resource]:
+    def valued(self, record: PatientRecord, value_set: str) -> Sequence[Resource]:
         """The Observations whose value is a code of a value set."""
         rows = self._valued.get(value_set)
-        return self._record.distinct("Observation", _once(rows)) if rows else NONE
+        return record.distinct("Observation", _once(rows)) if rows else NONE
 
 
 def unmapped_codes(record: PatientRecord, book: Codebook) -> tuple[tuple[str, int], ...]:

@@ -279,7 +279,7 @@ def _is_this_visit(chart: Chart, encounter: Resource) -> bool:
 
 def _examined(chart: Chart, row: Problem, codes: CodeSet, region: str | None, found: Found) -> None:
     """Findings of an examination in this episode: the finding as code with yes or no, or as the value."""
-    listed = (*chart.coded("Observation", codes), *chart.findings.valued(codes.id))
+    listed = (*chart.coded("Observation", codes), *chart.findings.valued(chart.record, codes.id))
     for observation in {id(seen): seen for seen in listed}.values():
         said = finding_said(codes, observation)
         if said is None or not usable(observation) or not _sited(chart, row, codes, observation):
