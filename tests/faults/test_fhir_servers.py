@@ -19,7 +19,7 @@ from tests.serving import REVIEWS, SIGN, Serving, serving
 
 pytestmark = pytest.mark.slow
 
-DEADLINE = 0.6
+DEADLINE = 0.4
 # What may come on top on a busy machine: the review itself, and the wait for a processor.
 MARGIN = 3.0
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from random import Random
 from typing import Any
+
+import orjson
 
 Mutation = Callable[[Any, Random], bytes]
 
@@ -71,6 +72,11 @@ def holder(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
+def fresh(body: Any) -> Any:
+    """A copy; ten times faster than `deepcopy`."""
+    return orjson.loads(orjson.dumps(body))
+
+
 def encoded(value: Any) -> bytes:
     """JSON as JavaScript would write it: NaN, and halves of surrogates as escapes."""
     return json.dumps(value).encode()
@@ -78,7 +84,7 @@ def encoded(value: Any) -> bytes:
 
 def replace_some(body: Any, random: Random) -> bytes:
     """One to four members become something else."""
-    body = deepcopy(body)
+    body = fresh(body)
     for _ in range(random.randint(1, 4)):
         path = random.choice([*places(body)])
         holder(body, path)[path[-1]] = hostile_value(random)
@@ -89,7 +95,7 @@ def replace_some(body: Any, random: Random) -> bytes:
 
 def retype_all(body: Any, random: Random) -> bytes:
     """Every string, number, list or object of one name or kind becomes the same wrong thing."""
-    body = deepcopy(body)
+    body = fresh(body)
     name = random.choice([*MEMBERS, "id", "reference", "url", "status", "total", "birthDate", "onsetDateTime"])
     wrong = hostile_value(random)
     for path in [*places(body)]:
@@ -103,7 +109,7 @@ def retype_all(body: Any, random: Random) -> bytes:
 
 
 def remove_some(body: Any, random: Random) -> bytes:
-    body = deepcopy(body)
+    body = fresh(body)
     for _ in range(random.randint(1, 5)):
         paths = [*places(body)]
         if paths:
@@ -113,7 +119,7 @@ def remove_some(body: Any, random: Random) -> bytes:
 
 
 def strange_names(body: Any, random: Random) -> bytes:
-    body = deepcopy(body)
+    body = fresh(body)
     for _ in range(random.randint(1, 6)):
         path = random.choice([*places(body)])
         owner = holder(body, path)
@@ -123,7 +129,7 @@ def strange_names(body: Any, random: Random) -> bytes:
 
 
 def trick_ids(body: Any, random: Random) -> bytes:
-    body = deepcopy(body)
+    body = fresh(body)
     trick = random.choice(IDS)
     named = [path for path in places(body) if path[-1] in ("id", "reference", "patientId", "encounterId", "userId",
                                                            "fullUrl", "card", "fhirServer")]  # fmt: skip
@@ -189,7 +195,7 @@ def too_deep(body: Any, random: Random) -> bytes:
 
 def many(body: Any, random: Random) -> bytes:
     """A list of the request repeated many times."""
-    body = deepcopy(body)
+    body = fresh(body)
     lists = [path for path in places(body) if isinstance(holder(body, path)[path[-1]], list)]
     path = random.choice(lists) if lists else None
     if path:

@@ -53,8 +53,8 @@ def good_requests() -> list[tuple[str, Any]]:
     sign, select = a_request(order, prefetch=small), a_request(order, hook="order-select", prefetch=small)
     story = (fixtures_dir() / "requests" / "order-sign" / "infant-dermal-sinus.json").read_bytes()
     return [
-        *[(SIGN, sign), (SELECT, select), (f"{SIGN}/feedback", FEEDBACK)] * 12,
-        *[(SIGN, a_request(an_order(), prefetch=small))] * 2,
+        *[(SIGN, sign), (SELECT, select), (f"{SIGN}/feedback", FEEDBACK)] * 16,
+        (SIGN, a_request(an_order(), prefetch=small)),
         (SELECT, a_request(an_order(code="76800"), an_order("ct", "72131"), hook="order-select", prefetch=small)),
         (SIGN, a_request(order, prefetch=None, fhirServer="http://127.0.0.1:9/fhir")),
         (SIGN, orjson.loads(story)),
@@ -95,7 +95,7 @@ def test_ten_thousand_bodies(service: Serving) -> None:
         answer = orjson.loads(response.data)
         if response.status_code == 200:
             assert isinstance(answer["cards"], list), told
-            if not answer["cards"]:
+            if not answer["cards"] and "extension" not in answer:  # neither a card nor a review
                 silent += 1
                 check_silence(path, body)
         else:
