@@ -2,7 +2,7 @@
 
 This is no record worth keeping, only a memory of minutes, so it stays out of the migrated schema and away from the lock
 of the writer: a SQLite file of its own beside the store, or an unlogged table in the store's PostgreSQL. Tokens are
-known by a digest.
+known by a digest (docs/adr/0009).
 """
 
 from __future__ import annotations
