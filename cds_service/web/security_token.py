@@ -6,6 +6,7 @@ and keys count is decided by our own list of clients; a token's header only says
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jwt
+import orjson
 
 from cds_service.config import Client
 
@@ -69,8 +71,10 @@ def verify(token: str, clients: Sequence[Client], key_for: KeyFor, endpoint: str
         raise Refused("key", client)
     try:
         claims = jwt.decode(token, key, algorithms=[algorithm], options=_SIGNATURE_ONLY)
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         raise Refused("signature", client) from None
+    if _client_of(claims, clients) is not client:  # two readers of one token, two opinions
+        raise Refused("issuer", client)
     if not _meant_for(claims.get("aud"), client.audience or endpoint):
         raise Refused("audience", client)
     expires_at = _check_times(claims, now, client)
@@ -88,12 +92,19 @@ _SIGNATURE_ONLY: Final[Any] = {
 
 
 def _unverified(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Header and claims as they stand there, to find out whose key to check them with."""
+    """Header and claims as they stand there, to find out whose key to check them with. Nothing else is made of them."""
+    header, claims, _ = token.split(".")
+    return _unverified_part(header), _unverified_part(claims)
+
+
+def _unverified_part(encoded: str) -> Mapping[str, Any]:
     try:
-        parts = jwt.decode_complete(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        part = orjson.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except ValueError:
         raise Refused("malformed") from None
-    return parts["header"], parts["payload"]
+    if not isinstance(part, dict):
+        raise Refused("malformed")
+    return part
 
 
 def _client_of(claims: Mapping[str, Any], clients: Sequence[Client]) -> Client:

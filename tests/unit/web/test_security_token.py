@@ -13,7 +13,7 @@ import pytest
 from cds_service.config import ALGORITHMS, Client
 from cds_service.web.security_keys import read_keys
 from cds_service.web.security_token import LONGEST_LIFE, Caller, Refused, bearer_token, verify
-from tests.tokens import BASE, ISSUER, NOW, a_client, claims, private_key, public_jwk, token
+from tests.tokens import BASE, ISSUER, NOW, a_client, claims, jwks, private_key, public_jwk, token
 
 SIGN = "/cds-services/spine-imaging-order-sign"
 
@@ -286,6 +286,18 @@ def test_a_header_that_demands_what_we_do_not_know_is_refused() -> None:
     )
     with pytest.raises(Refused):
         check(critical)
+
+
+def test_an_issuer_named_twice_is_one_issuer() -> None:
+    """Whoever is read, key and claims belong to the same client."""
+    other = a_client(issuer="https://other.example", name="other", keys=jwks("ES384-other"))
+    for first, second in ((ISSUER, other.issuer), (other.issuer, ISSUER)):
+        payload = json.dumps(claims(SIGN))[:-1] + f', "iss": "{first}", "iss": "{second}"}}'
+        signed = jwt.api_jws.encode(payload.encode(), private_key("ES384"), "ES384", headers={"kid": "ES384"})
+        if second == ISSUER:
+            assert check(signed, a_client(), other).client.issuer == ISSUER
+        else:
+            assert refused(signed, a_client(), other) == "key"
 
 
 def test_nothing_of_a_token_is_shown() -> None:
