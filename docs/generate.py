@@ -210,7 +210,8 @@ def licences_page() -> Iterator[str]:
     )
     yield ""
     lock = (Path(__file__).parents[1] / "deploy" / "requirements.lock").read_text(encoding="utf-8")
-    names = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==", lock, re.MULTILINE)
+    locked = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==\S+(.*)", lock, re.MULTILINE)
+    names = [name for name, marker in locked if "win32" not in marker]  # the image is Linux
     yield from table(("Package", "Version", "Licence"), ((name, version(name), licence(name)) for name in names))
 
 
