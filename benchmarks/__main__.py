@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, over_http, processes
+from benchmarks import fetching, growth, over_http, processes
 from benchmarks.corpus import MAIN, SIZES, request, requests
 from benchmarks.load import Load
 from benchmarks.stages import STAGES, check, quiet_desk, stages
 from cds_service.hooks.consult import Desk
 
-GROUPS = ("stages", "http", "fetch", "growth", "soak")
+GROUPS = ("stages", "http", "fetch", "parallel", "growth", "soak")
 
 
 @dataclass
@@ -132,6 +132,19 @@ def measure_fetch(chosen: argparse.Namespace, desk: Desk, report: Report) -> Non
     report.table("Fetching the chart, no prefetch, one connection", columns, rows())
 
 
+def measure_parallel(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
+    def rows() -> Iterator[tuple[Any, ...]]:
+        os.sched_setaffinity(0, {processes.SERVER_CORE})  # the client is the service's own, and gets its core
+        one = 0.0
+        for reads, taken in fetching.reads_at_once(request(MAIN, 90), 0.020, chosen.repetitions):
+            one = one or taken
+            yield reads, taken, taken / one
+        os.sched_setaffinity(0, {processes.CLIENT_CORE})
+
+    columns = ("reads", "p50 ms", "x one read")
+    report.table("Reads at once of one chart, each answered after 20 ms", columns, rows())
+
+
 def measure_growth(chosen: argparse.Namespace, desk: Desk, report: Report) -> None:
     many = chosen.repetitions
     report.table("Growth with the chart", ("resources", "CPU ms"), growth.by_chart(desk, many))
@@ -153,6 +166,7 @@ _MEASURE = {
     "stages": measure_stages,
     "http": measure_http,
     "fetch": measure_fetch,
+    "parallel": measure_parallel,
     "growth": measure_growth,
     "soak": measure_soak,
 }

@@ -1,9 +1,10 @@
-"""The fetch path: nothing comes as prefetch, eight searches go to a record system that takes its time."""
+"""The fetch path: nothing comes as prefetch, all searches go to a record system that takes its time."""
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -11,11 +12,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from benchmarks.corpus import Request
 from benchmarks.processes import CLIENT_CORE
+from cds_service.fhir.client import MOST_AT_ONCE, FhirClient, Query, new_executor
+from cds_service.fhir.connections import Reach, new_session
+
+# One read, as many as go at once, and those of a whole chart, which take two turns.
+READS: Final = (1, MOST_AT_ONCE, 15)
 
 
 def without_prefetch(request: Request, base_url: str) -> bytes:
@@ -36,6 +42,29 @@ def record_system(request: Request, delay: float) -> Iterator[str]:
     finally:
         process.terminate()
         process.join()
+
+
+def reads_at_once(request: Request, delay: float, repetitions: int) -> Iterator[tuple[int, float]]:
+    """(reads of one fetch, median milliseconds of wall time) of the client alone."""
+    with (
+        record_system(request, delay) as base_url,
+        new_session(Reach(loopback=True)) as session,
+        new_executor() as executor,
+    ):
+        client = FhirClient(session, executor, base_url, "p")
+        for reads in READS:
+            queries = [Query("Condition")] * reads
+            _milliseconds(client, queries)  # opens the connections
+            yield reads, statistics.median(_milliseconds(client, queries) for _ in range(repetitions))
+
+
+def _milliseconds(client: FhirClient, queries: list[Query]) -> float:
+    started = time.perf_counter()
+    answers = client.fetch(queries, 10.0)
+    taken = time.perf_counter() - started
+    if not all(answer.resources and answer.failure is None for answer in answers):
+        raise RuntimeError("the record system did not answer every read")
+    return taken * 1000
 
 
 def _answers(request: Request) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
@@ -53,9 +53,11 @@ class Limits:
     chart_bytes: int = MAX_CHART_BYTES
 
 
-# A whole chart is ten searches and up to seven for rarer types. With fewer threads than that the last ones would wait
-# for the first, and the clinician for a second round trip; two charts at a time still go at once.
-THREADS: Final = 32
+# What is asked of a server at one time for one chart. Servers and their proxies begin to lose requests at little more
+# than this; a whole chart of fifteen searches is therefore two round trips.
+MOST_AT_ONCE: Final = 8
+# Threads for each server: enough for the charts of all requests that a worker answers at a time, four by default.
+THREADS: Final = 4 * MOST_AT_ONCE
 
 
 def new_executor(threads: int = THREADS) -> ThreadPoolExecutor:
@@ -80,31 +82,41 @@ class FhirClient:
         usable = _usable_token(self.token) and _usable_base(self.base_url)
         if not queries or not usable or not self.breaker.admits():
             return tuple(nothing(query.resource_type, "unreachable") for query in queries)
-        fetching = _Fetching(self, self.clock() + seconds)
-        running: list[Future[Answer]] = [self.executor.submit(fetching.answer, query) for query in queries]
-        wait(running, timeout=max(0.0, seconds))
-        answers = []
-        for query, future in zip(queries, running, strict=True):
-            if future.done():
-                answers.append(future.result())
-            else:
-                future.cancel()
-                answers.append(nothing(query.resource_type, "timeout"))
+        fetching = _Fetching(self, self.clock() + seconds, queries)
+        running = [self.executor.submit(fetching.work) for _ in range(min(len(queries), MOST_AT_ONCE))]
+        done, late = wait(running, timeout=max(0.0, seconds))
+        for future in late:
+            future.cancel()
+        for future in done:
+            future.result()  # raises what is a fault of the program, and no failed query
+        answers = tuple(fetching.answers)
         asked = [answer for answer in answers if answer.failure is None or answer.failure.reason != "bad id"]
         if asked and seconds > 0:
             self.breaker.report(answered=any(map(_from_the_server, asked)))
-        return tuple(answers)
+        return answers
 
 
 class _Fetching:
-    """One fetch: its queries share a deadline, and an allowance of bytes."""
+    """One fetch: its queries share a deadline, and an allowance of bytes. `answers` are those had so far."""
 
-    def __init__(self, client: FhirClient, deadline: float) -> None:
+    def __init__(self, client: FhirClient, deadline: float, queries: Sequence[Query]) -> None:
         self._client = client
         self._deadline = deadline
         self._base = client.base_url.rstrip("/")
         self._bytes = 0
         self._lock = threading.Lock()
+        self._waiting = enumerate(queries)
+        self.answers = [nothing(query.resource_type, "timeout") for query in queries]
+
+    def work(self) -> None:
+        """Answers one query after the other until none is left waiting."""
+        while (turn := self._next()) is not None:
+            place, query = turn
+            self.answers[place] = self.answer(query)
+
+    def _next(self) -> tuple[int, Query] | None:
+        with self._lock:
+            return next(self._waiting, None)
 
     def answer(self, query: Query) -> Answer:
         kind = query.resource_type

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from cds_service.fhir.bundle import Failure
-from cds_service.fhir.client import FhirClient, Limits, Query, new_executor
+from cds_service.fhir.client import MOST_AT_ONCE, FhirClient, Limits, Query, new_executor
 from cds_service.fhir.connections import Reach, new_session
 from tests.unit.fhir.ehr import Ehr, Handle, page
 
@@ -340,6 +340,39 @@ def test_queries_run_side_by_side_and_answers_keep_their_order(ehr: Ehr, client:
     assert time.monotonic() - began < 0.8
     assert [answer.resource_type for answer in answers] == [query.resource_type for query in queries]
     assert [answer.failure for answer in answers] == [None, Failure("Procedure", "http 403"), None, None, None]
+
+
+def test_a_server_is_never_asked_more_than_a_few_things_at_once(ehr: Ehr, session: requests.Session) -> None:
+    """However many threads there are: servers lose requests of a client that asks for a whole chart at once."""
+    under_way: set[str] = set()
+    most = 0
+
+    def answer(request: Ehr.Handler) -> None:
+        nonlocal most
+        under_way.add(request.path)
+        most = max(most, len(under_way))
+        time.sleep(0.1)
+        under_way.remove(request.path)
+        request.reply({"resourceType": "Bundle"})
+
+    ehr.answer = answer
+    kinds = [f"Type{letter}" for letter in "ABCDEFGHIJKLMNOP"]
+    with new_executor() as plenty:
+        answers = FhirClient(session, plenty, ehr.base, "p1").fetch([Query(kind) for kind in kinds], 5.0)
+
+    assert [(answer.resource_type, answer.failure) for answer in answers] == [(kind, None) for kind in kinds]
+    assert most == MOST_AT_ONCE == 8
+
+
+def test_what_the_time_did_not_suffice_for_is_named(ehr: Ehr, session: requests.Session) -> None:
+    """Those that were waiting for their turn as well as those under way."""
+    ehr.answer = lambda request: time.sleep(1.0)
+    kinds = [f"Type{letter}" for letter in "ABCDEFGHIJKL"]
+    with new_executor() as plenty:
+        answers = FhirClient(session, plenty, ehr.base, "p1").fetch([Query(kind) for kind in kinds], 0.5)
+
+    assert [answer.failure for answer in answers] == [Failure(kind, "timeout") for kind in kinds]
+    assert len(ehr.asked) == MOST_AT_ONCE
 
 
 def test_nothing_is_asked_once_the_time_is_up(ehr: Ehr, client: FhirClient) -> None:
