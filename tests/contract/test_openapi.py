@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -23,6 +24,8 @@ from tests.hook_requests import a_request, an_order
 from tests.serving import SELECT, SIGN, Serving, serving
 
 DESCRIPTION: dict[str, Any] = yaml.safe_load(resources.openapi_path().read_text(encoding="utf-8"))
+EXAMPLES = DESCRIPTION["components"]["requestBodies"]["Feedback"]["content"]["application/json"]["examples"]
+FEEDBACK = EXAMPLES["accepted"]["value"]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,38 @@ def test_answers_keep_to_their_schema(service: Serving, hook: str, path: str, co
     assert errors("Response", service.post(path, request).json) == []
 
 
+@pytest.fixture
+def without_its_store(tmp_path: Path) -> Iterator[Serving]:
+    """A service whose store takes nothing."""
+    with serving(tmp_path) as running:
+        with running.store.engine.begin() as connection:
+            for table in ("issued_cards", "kept_silences", "feedback"):
+                connection.exec_driver_sql(f"drop table {table}")
+        yield running
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_what_operators_are_told_is_described_whole(service: Serving, without_its_store: Serving, path: str) -> None:
+    """A schema lets undescribed members pass, so the names are compared as well."""
+    schema = DESCRIPTION["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+
+    for running in (service, without_its_store):
+        told = running.client.get(path).json
+        assert list(Draft202012Validator(schema).iter_errors(told)) == []
+        assert set(schema["required"]) <= set(told) <= set(schema["properties"])
+
+
+def test_refused_feedback_says_when_to_send_it_again(without_its_store: Serving) -> None:
+    described = DESCRIPTION["paths"][f"{SIGN}/feedback"]["post"]["responses"]["503"]
+    refused = without_its_store.post(f"{SIGN}/feedback", FEEDBACK)
+
+    assert refused.status_code == 503
+    assert errors("OperationOutcome", refused.json) == []
+    seconds = described["headers"]["Retry-After"]
+    assert seconds["required"]
+    assert Draft202012Validator(seconds["schema"]).is_valid(int(refused.headers["Retry-After"]))
+
+
 def test_the_schema_of_a_review_refuses_what_we_never_send() -> None:
     assert errors("Review", {"order": "ServiceRequest/1", "study": {"id": "x"}, "determination": "denied"})
     assert errors("Response", {"cards": [], "extension": {"org.spine-imaging-cds.reviews": []}})
@@ -78,9 +113,7 @@ def test_the_examples_are_answered(service: Serving) -> None:
     example = DESCRIPTION["paths"][SELECT]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert service.post(SELECT, example).status_code == 200
 
-    for item in DESCRIPTION["components"]["requestBodies"]["Feedback"]["content"]["application/json"][
-        "examples"
-    ].values():
+    for item in EXAMPLES.values():
         assert service.post(f"{SELECT}/feedback", item["value"]).status_code == 200
 
 
