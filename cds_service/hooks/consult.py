@@ -21,7 +21,7 @@ from cds_service.hooks.request import HookRequest
 from cds_service.hooks.response import render
 from cds_service.hooks.stopwatch import Stopwatch
 from cds_service.review import Consultation, Outcome, resource_types, review, understand
-from cds_service.store.rows import Basis, IssuedCard, KeptSilence
+from cds_service.store.rows import NO_ORDER, Basis, IssuedCard, KeptSilence
 
 _UNDERSTOOD: Final = {Review: "reviewed", NotRecognised: "not_recognised", LeftAlone: "left_alone"}
 
@@ -133,7 +133,10 @@ def _drafted_beside(consultation: Consultation, guidelines: Guidelines) -> Itera
 def _issued(
     outcomes: Sequence[Outcome], cards: Cards, service: str, consultation: str, now: datetime, watch: Stopwatch
 ) -> Iterator[IssuedCard | KeptSilence]:
-    """One row a card and one a silence. The order's reference stays out: in some systems it leads to the patient."""
+    """One row a card and one a silence, so that no answer is empty without a reason.
+
+    The order's reference stays out: in some systems it leads to the patient.
+    """
     bases = {outcome.order.reference: _basis(outcome) for outcome in outcomes if isinstance(outcome, Review)}
     took = round(sum(watch.seconds.values()) * 1000, 3)
     for card in cards.cards:
@@ -144,6 +147,8 @@ def _issued(
     for outcome in outcomes:
         if isinstance(outcome, LeftAlone):
             yield KeptSilence(consultation, now, service, outcome.because, Basis(), took)
+    if not outcomes:
+        yield KeptSilence(consultation, now, service, NO_ORDER, Basis(), took)
 
 
 def _basis(review: Review) -> Basis:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Select, Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cds_service.store.engines import READ_ONLY
+from cds_service.store.rows import NO_ORDER
 from cds_service.store.schema import feedback, issued_cards, kept_silences
 
 # A link to the documentation app travels as a card of its own, beside the card that says something.
@@ -110,7 +111,7 @@ def _read(engine: Engine, first: date, last: date) -> Report:
         for row in _rows(connection, issued_cards, ("card", "kind"), found):
             _count_card(row, found, outcomes.get(row["card"]))
             _note_time(row, times)
-        for row in _rows(connection, kept_silences, (), found):
+        for row in _rows(connection, kept_silences, ("reason",), found):
             _count_silence(row, found)
             _note_time(row, times)
     found.milliseconds = sorted(times.values())
@@ -168,10 +169,10 @@ def _count_card(row: Mapping[str, Any], found: Report, outcome: str | None) -> N
 
 
 def _count_silence(row: Mapping[str, Any], found: Report) -> None:
-    if row["determination"] is None:
-        found.left_alone += 1
-    else:
+    if row["determination"] is not None:
         _count_order(row, found, row["determination"], cards=0)
+    elif row["reason"] != NO_ORDER:
+        found.left_alone += 1
 
 
 def _count_order(row: Mapping[str, Any], found: Report, determination: str, *, cards: int) -> None:

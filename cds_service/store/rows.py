@@ -6,6 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
+
+# The reason of a silence about no order at all: the request named none of its drafts.
+NO_ORDER: Final = "the request names no draft order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class IssuedCard:
 
 @dataclass(frozen=True, slots=True)
 class KeptSilence:
-    """An order that got no card, and why."""
+    """An order that got no card, and why; or a request that named no order (`NO_ORDER`)."""
 
     consultation: str
     issued_at: datetime

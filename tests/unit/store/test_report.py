@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from cds_service.store.report import Report, StoreAway, Uptake, report
-from cds_service.store.rows import Basis, Feedback, IssuedCard, KeptSilence
+from cds_service.store.rows import NO_ORDER, Basis, Feedback, IssuedCard, KeptSilence
 from cds_service.store.store import Store
 from tests.serving import a_store
 
@@ -32,6 +32,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         KeptSilence("q5", NOON, "select", "the order fits", Basis("supported", ("SP-5.1/mri",)), 8.0),
         KeptSilence("q5", NOON, "select", "not imaging", Basis(), 8.0),
         KeptSilence("q6", NOON, "select", "no section", Basis("no_guideline"), None),
+        KeptSilence("q8", NOON, "select", NO_ORDER, Basis(), None),
         IssuedCard("old", "q7", NOON - timedelta(40), "sign", "xray_first", XRAY, 999.0),
     ])  # fmt: skip
     said = [

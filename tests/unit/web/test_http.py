@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from cds_service.config import Settings
+from cds_service.store.rows import NO_ORDER
 from cds_service.web.log import JsonLines
 from tests.hook_requests import BACK_PAIN, a_request, full_prefetch, replaced
 from tests.serving import REVIEWS, SELECT, SIGN, Serving, serving
@@ -261,6 +262,28 @@ def test_each_card_and_silence_is_stored_without_naming_anyone(service: Serving)
     stored = repr(cards + silences)
     assert "p1" not in stored
     assert "ServiceRequest" not in stored
+
+
+@pytest.mark.parametrize(
+    ("path", "request_body"),
+    [
+        (SELECT, replaced(a_request(hook="order-select"), "context.selections", ["ServiceRequest/another"])),
+        (SIGN, replaced(a_request(), "context.draftOrders.entry", [])),
+    ],
+)
+def test_a_call_that_names_no_draft_is_answered_and_its_silence_has_a_reason(
+    service: Serving, path: str, request_body: dict[str, Any]
+) -> None:
+    """That each selection is among the drafts is a duty of clients, and no text gives services an error for a breach.
+
+    CDS Hooks wants 200 and no cards where there is nothing to advise on. So the client's fault is not made the
+    clinician's: the answer is empty, and the store knows that no order was looked at.
+    """
+    answer = service.post(path, request_body)
+
+    assert (answer.status_code, answer.json) == (200, {"cards": []})
+    (silence,) = service.rows("kept_silences")
+    assert (silence["reason"], silence["determination"]) == (NO_ORDER, None)
 
 
 def test_a_failing_store_never_stops_a_card_and_stops_feedback(service: Serving) -> None:
