@@ -5,24 +5,34 @@ OAuth itself is Authlib's (docs/adr/0007). Tokens travel through here as values 
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import jwt
+import orjson
 import requests
+import urllib3
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
 TIMEOUT: Final = 10.0  # seconds; a person waits, and sees that something happens
 LARGEST: Final = 1_000_000  # bytes of an answer that is read
 FHIR_JSON: Final = "application/fhir+json"
+_CHUNK: Final = 2**16
 
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_USER: Final = re.compile(r"(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}$")
+# Longer than FHIR's 64, for some record systems give ids of close to 200 characters; and only characters that need no
+# escaping in a URL path, so that an id can never become another path.
+_ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,256}")
+_USERS: Final = frozenset({"Practitioner", "PractitionerRole", "Patient", "RelatedPerson"})
+
+# What a connection that breaks while its body is read may raise.
+_BROKEN: Final = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 # Version 2 names single interactions; servers that do not announce it get the scopes of version 1.
 _SCOPES: Final = {
@@ -60,8 +70,17 @@ class Grant:
 class SmartClient:
     """A public client. `session` opens connections to judged addresses only (`fhir.connections`)."""
 
-    def __init__(self, session: requests.Session, client_id: str, redirect_uri: str, *, plain_http: bool) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        client_id: str,
+        redirect_uri: str,
+        *,
+        plain_http: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._session = session
+        self._clock = clock
         self._client_id = client_id
         self._redirect_uri = redirect_uri
         self._schemes = ("https", "http") if plain_http else ("https",)
@@ -92,15 +111,16 @@ class SmartClient:
         """The code for a token. A redirect is refused: the code must not travel on."""
         try:
             with self._oauth(None) as oauth:
-                oauth.register_compliance_hook("access_token_response", _accepted)
+                oauth.register_compliance_hook("access_token_response", self._accepted)
                 given = oauth.fetch_token(
                     token_endpoint,
                     grant_type="authorization_code",
                     code=code,
                     code_verifier=verifier,
                     allow_redirects=False,
+                    stream=True,
                 )
-        except (OAuthError, requests.RequestException, ValueError):
+        except (OAuthError, ValueError, *_BROKEN):
             raise SmartError("The record system did not accept the sign-in. Please open the app again.") from None
         return self._grant(given)
 
@@ -143,8 +163,7 @@ class SmartClient:
             )
         except jwt.PyJWTError:
             return None
-        found = _USER.search(str(claims.get("fhirUser", "")))
-        return found[0] if found else None
+        return _user(claims.get("fhirUser"))
 
     def _oauth(self, scope: str | None) -> OAuth2Session:
         """A session for one exchange, over the connections of ours."""
@@ -169,38 +188,62 @@ class SmartClient:
         if body is not None:
             headers |= {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
         try:
-            answer = self._session.request(
-                method, url, headers=headers, json=body, timeout=TIMEOUT, allow_redirects=False
-            )
+            with self._session.request(
+                method, url, headers=headers, json=body, timeout=TIMEOUT, allow_redirects=False, stream=True
+            ) as answer:
+                _refuse_a_refusal(answer)
+                return self._object(answer)
         except requests.RequestException:
             raise SmartError("The record system does not answer. Nothing was recorded.") from None
-        if answer.status_code == 401:
-            raise SmartError("Your sign-in has ended. Please open the app again; nothing was recorded.")
-        if answer.status_code == 403:
-            raise SmartError("The record system does not let you record answers for this patient.")
-        if not answer.ok or answer.is_redirect:
-            raise SmartError(f"The record system refused (HTTP {answer.status_code}). Nothing was recorded.")
-        return _object(answer)
+
+    def _object(self, answer: requests.Response) -> dict[str, Any]:
+        """What a 2xx brought. By then the request was carried out, so a body that cannot be read is no failure."""
+        try:
+            found = orjson.loads(self._body(answer))
+        except (ValueError, *_BROKEN):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _accepted(self, answer: requests.Response) -> requests.Response:
+        """A token comes with 200 and with nothing else (RFC 6749, 5.1). Raises ValueError."""
+        with answer:
+            if answer.status_code != 200:
+                raise ValueError
+            body = self._body(answer)
+        answer.raw = io.BytesIO(body)  # what Authlib goes on to read
+        return answer
+
+    def _body(self, answer: requests.Response) -> bytes:
+        """The whole body. Raises ValueError past a cap on its size or on the time it takes.
+
+        One read from the socket at a time: a server that sends a byte a second never trips the socket's own timeout.
+        """
+        until = self._clock() + TIMEOUT
+        body = bytearray()
+        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > LARGEST or self._clock() > until:
+                raise ValueError
+        return bytes(body)
 
     def _is_address(self, url: object) -> bool:
         return isinstance(url, str) and urlsplit(url).scheme in self._schemes and bool(urlsplit(url).hostname)
 
 
-def _accepted(answer: requests.Response) -> requests.Response:
-    """A token comes with 200 and with nothing else (RFC 6749, 5.1)."""
-    if answer.status_code != 200:
-        raise ValueError
-    return answer
+def _refuse_a_refusal(answer: requests.Response) -> None:
+    if answer.status_code == 401:
+        raise SmartError("Your sign-in has ended. Please open the app again; nothing was recorded.")
+    if answer.status_code == 403:
+        raise SmartError("The record system does not let you record answers for this patient.")
+    if not answer.ok or answer.is_redirect:
+        raise SmartError(f"The record system refused (HTTP {answer.status_code}). Nothing was recorded.")
 
 
-def _object(answer: requests.Response) -> dict[str, Any]:
-    if len(answer.content) > LARGEST:
-        return {}
-    try:
-        found = answer.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+def _user(address: object) -> str | None:
+    """The end of a user's address as a reference, such as "Practitioner/1"."""
+    before, _, ident = str(address).rpartition("/")
+    kind = before.rpartition("/")[2]
+    return f"{kind}/{ident}" if kind in _USERS and _ID.fullmatch(ident) else None
 
 
 def _banner(patient: Mapping[str, Any]) -> str | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
+import orjson
 import pytest
 import requests
 import responses
 
-from cds_service.web.documentation.smart import Server, SmartClient, SmartError
+from cds_service.web.documentation.smart import LARGEST, Server, SmartClient, SmartError
 
 FHIR = "https://ehr.example.org/fhir"
 TOKEN = "https://auth.example.org/token"
@@ -106,6 +111,9 @@ def test_the_code_is_redeemed_with_the_verifier_and_no_secret(web: responses.Req
         (200, {"token_type": "mac"}),
         (200, {"patient": None}),
         (200, {"patient": "../Patient"}),
+        (200, {"patient": ".."}),
+        (200, {"patient": "p1\n"}),
+        (200, {"patient": "p" * 257}),
     ],
 )
 def test_a_token_that_is_none_or_without_patient_is_refused(
@@ -129,6 +137,76 @@ def test_the_author_is_the_user_of_the_id_token_when_it_is_meant_for_us(web: res
     assert author(exp=datetime.now(UTC) - timedelta(minutes=5)) is None
     assert author(fhirUser="https://evil.example/x") is None
     assert redeemed(web, id_token="none").author is None
+
+
+@pytest.mark.parametrize("ident", ["e" + "Aa0-." * 38 + "xyz", "p_1~x", "p" * 256])
+def test_ids_may_be_longer_than_fhir_allows(web: responses.RequestsMock, ident: str) -> None:
+    """One large record system gives ids of close to 200 characters."""
+    claims = {"aud": "our-app", "exp": datetime.now(UTC) + timedelta(minutes=5)}
+    user = jwt.encode({**claims, "fhirUser": f"{FHIR}/Practitioner/{ident}"}, "k" * 32)
+    grant = redeemed(web, patient=ident, encounter=ident, id_token=user)
+
+    assert (grant.patient, grant.encounter, grant.author) == (ident, ident, f"Practitioner/{ident}")
+
+
+@pytest.mark.parametrize("ident", ["..", "e1\n", "e/1", "e" * 257])
+def test_an_encounter_or_user_of_another_shape_is_left_out(web: responses.RequestsMock, ident: str) -> None:
+    claims = {"aud": "our-app", "exp": datetime.now(UTC) + timedelta(minutes=5)}
+    user = jwt.encode({**claims, "fhirUser": f"{FHIR}/Practitioner/{ident}"}, "k" * 32)
+    grant = redeemed(web, encounter=ident, id_token=user)
+
+    assert (grant.patient, grant.encounter, grant.author) == ("p1", None, None)
+
+
+class Endless(io.RawIOBase):
+    """A body without an end, which knows how much of it was read."""
+
+    given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.given += len(buffer)
+        buffer[:] = b" " * len(buffer)
+        return len(buffer)
+
+
+def test_an_answer_without_end_is_read_up_to_a_cap(web: responses.RequestsMock) -> None:
+    bodies = [Endless() for _ in range(4)]
+    discovery, token, patient, saved = (io.BufferedReader(body) for body in bodies)
+    web.get(f"{FHIR}/.well-known/smart-configuration", body=discovery)
+    web.post(TOKEN, body=token)
+    web.get(f"{FHIR}/Patient/p1", body=patient)
+    web.post(f"{FHIR}/QuestionnaireResponse", body=saved, status=201)
+
+    with pytest.raises(SmartError, match="where to sign in"):
+        CLIENT.discover(FHIR)
+    with pytest.raises(SmartError, match="did not accept"):
+        CLIENT.redeem(TOKEN, "the-code", "v" * 64)
+    assert CLIENT.patient_name(FHIR, {"patient": "p1", "token": "t"}) is None
+    CLIENT.save(FHIR, "secret-token", {})  # what was accepted is recorded, whatever follows
+    assert max(body.given for body in bodies) < 2 * LARGEST
+
+
+def test_a_body_that_trickles_is_given_up(web: responses.RequestsMock) -> None:
+    """One byte a second never trips a socket's own timeout."""
+    seconds = count(0, 1)
+    client = SmartClient(requests.Session(), "our-app", CALLBACK, plain_http=False, clock=lambda: float(next(seconds)))
+    body = Endless()
+    web.post(TOKEN, body=io.BufferedReader(body))
+
+    with pytest.raises(SmartError, match="did not accept"):
+        client.redeem(TOKEN, "the-code", "v" * 64)
+    assert body.given < LARGEST
+
+
+def test_a_whole_answer_is_read_up_to_the_cap(web: responses.RequestsMock) -> None:
+    """Also when it comes in pieces and compressed."""
+    large = orjson.dumps({**FOUND, "other": "x" * (LARGEST - 1000)})
+    web.get(f"{FHIR}/.well-known/smart-configuration", body=gzip.compress(large), headers={"Content-Encoding": "gzip"})
+
+    assert CLIENT.discover(FHIR).token == TOKEN
 
 
 def test_answers_are_written_with_the_users_token(web: responses.RequestsMock) -> None:
