@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 from cds_service.core.consider import Consideration
 from cds_service.core.determination import Determination, Ground, Guideline, Policy, Review
@@ -25,6 +25,10 @@ from cds_service.orders import payers_of, read_order, with_reasons
 from cds_service.orders.payer import COVERAGE
 
 Outcome = Review | NotRecognised | LeftAlone
+
+# A server that ignores the patient sends thousands of other patients' resources, and each review is written twice. Some
+# are named, so that the fault can be found; the rest are counted.
+MOST_FOREIGN: Final = 20
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ def review_order(
         policy=policy,
         not_read=resource_types_not_read(found, sheet.faults, consultation.record),
         unreadable=tuple(sorted(unreadable_sources(sheet.faults))),
-        foreign=consultation.record.foreign,
+        foreign=consultation.record.foreign[:MOST_FOREIGN],
+        foreign_more=max(len(consultation.record.foreign) - MOST_FOREIGN, 0),
         beside=(*found.beside, *beside(found, others)),
     )
 

@@ -87,7 +87,8 @@ def _review(found: dict[str, Any], guidelines: Guidelines, words: Words) -> Tree
         ("of another patient", "foreign"),
     ):
         if found.get(key):
-            tree.add(Text.assemble((f"{label} ", "bold yellow"), ", ".join(found[key])))
+            more = f" and {found[f'{key}_more']} more" if f"{key}_more" in found else ""
+            tree.add(Text.assemble((f"{label} ", "bold yellow"), ", ".join(found[key]) + more))
     if found.get("edition_note"):
         tree.add(Text(found["edition_note"], style="dim"))
     return tree

@@ -111,7 +111,8 @@ class Review:
     `decided_by` are the criteria that decided; `judged` also holds those of the deciding sections that a reader
     wants beside them. `steps` are prerequisites still to do. `notes` change nothing. `not_read` names resource
     types that could not be read ("DiagnosticReport"); `unreadable` holds "Type/id" of what could not be understood;
-    `foreign` holds "Type/id" of resources dropped because they belong to another patient.
+    `foreign` holds "Type/id" of resources dropped because they belong to another patient, `foreign_more` is how many
+    there are beyond those named.
     `red_flag` says that a red flag is met in this patient, whatever was ordered. `beside` is what else a card must
     say: "mri_contraindicated", "duplicate", "recent_study", "coding".
     """
@@ -134,6 +135,7 @@ class Review:
     not_read: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    foreign_more: int = 0
     beside: tuple[str, ...] = field(default=())
 
     @property

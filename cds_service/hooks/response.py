@@ -62,6 +62,7 @@ def review_json(review: Review) -> dict[str, Any]:
         "not_read": list(review.not_read),
         "unreadable": list(review.unreadable),
         "foreign": list(review.foreign),
+        "foreign_more": review.foreign_more,
     }
     return {name: value for name, value in members.items() if value}
 

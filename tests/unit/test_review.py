@@ -6,25 +6,31 @@ import json
 from datetime import date
 from typing import Any
 
+import pytest
+
 from cds_service.core.determination import Determination, Ground, Review
 from cds_service.core.truth import MET
 from cds_service.fhir.bundle import Failure
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines, load
 from cds_service.resources import fixtures_dir
-from cds_service.review import Consultation, review
+from cds_service.review import MOST_FOREIGN, Consultation, review
 from cds_service.web.demo.hook_requests import request_path
 
 GUIDELINES: Guidelines = load()
 
 
-def reviewed(story: str, *, not_read: tuple[str, ...] = ()) -> Review:
-    """The story's only order, with queries for some resource types failing."""
+def reviewed(story: str, *, not_read: tuple[str, ...] = (), foreign: int = 0) -> Review:
+    """The story's only order, with queries for some resource types failing, and with other patients' resources."""
     body: dict[str, Any] = json.loads(request_path(fixtures_dir(), story, "order-sign").read_text())
     found = [resource for value in body["prefetch"].values() for resource in resources(value)]
     kept = [resource for resource in found if resource["resourceType"] not in not_read]
     patient = body["context"]["patientId"]
     drafts = tuple(entry["resource"] for entry in body["context"]["draftOrders"]["entry"])
+    kept += [
+        {"resourceType": "Condition", "id": f"x{number}", "subject": {"reference": "Patient/somebody-else"}}
+        for number in range(foreign)
+    ]
     failures = [Failure(name, "timeout") for name in not_read]
     record = PatientRecord.build(patient, kept, failures)
     scope = frozenset(f"ServiceRequest/{draft['id']}" for draft in drafts)
@@ -53,6 +59,16 @@ def test_what_the_record_would_have_told_can_be_answered_by_who_orders() -> None
 
 def test_a_record_that_fails_elsewhere_changes_nothing() -> None:
     assert reviewed("low-back-pain-six-weeks", not_read=("Goal", "Appointment")).not_read == ()
+
+
+@pytest.mark.parametrize(
+    ("others", "named", "more"),
+    [(0, 0, 0), (MOST_FOREIGN, MOST_FOREIGN, 0), (MOST_FOREIGN + 1, MOST_FOREIGN, 1), (3000, MOST_FOREIGN, 2980)],
+)
+def test_a_flood_of_other_patients_resources_is_counted(others: int, named: int, more: int) -> None:
+    found = reviewed("low-back-pain-six-weeks", foreign=others)
+    assert found.foreign == tuple(f"Condition/x{number}" for number in range(named))
+    assert found.foreign_more == more
 
 
 def test_a_criterion_that_decides_for_the_study_offered_is_told_as_it_holds_of_that_study() -> None:

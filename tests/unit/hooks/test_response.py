@@ -115,6 +115,13 @@ def test_what_is_empty_is_left_out() -> None:
     }
 
 
+def test_other_patients_resources_are_named_and_the_rest_counted() -> None:
+    named = replace(a_review(), foreign=("Condition/x1", "Condition/x2"))
+    assert review_json(named)["foreign"] == ["Condition/x1", "Condition/x2"]
+    assert "foreign_more" not in review_json(named)
+    assert review_json(replace(named, foreign_more=7))["foreign_more"] == 7
+
+
 def test_a_card_carries_its_own_review_and_the_response_all_of_them() -> None:
     card = Card("xray_first", "ServiceRequest/mri", {"summary": "s"})
 
