@@ -22,6 +22,12 @@ def an_app(*, demo: bool | None = None) -> Flask:
     return app
 
 
+def brand(page: str) -> str | None:
+    """Where the name of the site leads."""
+    found = re.search(r'<a href="([^"]+)">Spine imaging review</a>', page)
+    return found and found[1]
+
+
 def test_places_stand_in_their_order_and_the_present_one_is_marked() -> None:
     app = an_app()
     add_to_navigation(app, "Other", "two.other", order=20)
@@ -32,7 +38,16 @@ def test_places_stand_in_their_order_and_the_present_one_is_marked() -> None:
 
 
 def test_a_page_without_places_has_no_navigation() -> None:
-    assert "<nav" not in an_app().test_client().get("/one").text
+    page = an_app().test_client().get("/one").text
+    assert "<nav" not in page
+    assert brand(page) is None
+
+
+def test_the_name_of_the_site_leads_to_the_first_place() -> None:
+    app = an_app()
+    add_to_navigation(app, "Other", "two.other", order=20)
+    add_to_navigation(app, "One", "two.one", order=10)
+    assert brand(app.test_client().get("/other").text) == "/one"
 
 
 def test_the_notice_says_demo_only_in_a_demo() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_guidelines_are_open_and_the_rest_is_not_there(tmp_path: Path) -> None:
         ):
             assert client.get(address).status_code == 404
         assert "Analytics" not in client.get("/guidelines").text
+
+
+def test_every_link_of_the_frame_leads_somewhere(tmp_path: Path) -> None:
+    with production(tmp_path, app_client_id="our-app", analytics_token=TOKEN) as client:
+        for page in ("/guidelines", "/documentation"):
+            links = set(re.findall(r'(?:href|src)="(/[^"]*)"', client.get(page).text.partition("<main")[0]))
+            assert len(links) > 3
+            for link in links:
+                with client.get(link, auth=("anybody", TOKEN)) as answer:
+                    assert answer.status_code == 200, link
 
 
 def test_analytics_asks_for_its_token(tmp_path: Path) -> None:
