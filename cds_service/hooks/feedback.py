@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
 
 from cds_service.core.errors import RequestError
 from cds_service.hooks.decode import decode
 from cds_service.hooks.request_schema import UUID, bad_request
 from cds_service.store.rows import Feedback
-
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
 
 ACCEPTED: Final = "accepted"
 OVERRIDDEN: Final = "overridden"
@@ -64,17 +62,15 @@ _SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-@cache  # made at the first feedback: the library takes a tenth of a second to import
-def _validator() -> Draft202012Validator:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(_SCHEMA)
+# Made when a server starts, for the library takes a tenth of a second to import. No command but those that serve
+# imports this module.
+_VALIDATOR: Final = Draft202012Validator(_SCHEMA)
 
 
 def read_feedback(body: bytes) -> tuple[Feedback, ...]:
     """Raises RequestError 400 for what is not feedback, an accepted card without a suggestion, or an empty reason."""
     sent = decode(body)
-    problem = min(_validator().iter_errors(sent), key=lambda error: len(error.absolute_path), default=None)
+    problem = min(_VALIDATOR.iter_errors(sent), key=lambda error: len(error.absolute_path), default=None)
     if problem is not None:
         raise bad_request(problem)
     return tuple(_read(item, position) for position, item in enumerate(sent["feedback"]))
