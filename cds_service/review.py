@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cds_service.core.consider import Consideration
 from cds_service.core.determination import Determination, Ground, Guideline, Policy, Review
-from cds_service.core.fact import Fact, Why
+from cds_service.core.fact import Fact, Facts, Why
 from cds_service.core.order import ImagingOrder, LeftAlone, NotRecognised, Recognition
 from cds_service.facts.chart import Chart
 from cds_service.facts.registry import reads_of
@@ -79,7 +79,7 @@ def review_order(
     others = tuple(other for other in orders if other is not order)
     policy = policy_for(order, consultation, guidelines)
     sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
-    considered = _consideration(order, others, sheet.read, guidelines, policy)
+    considered = _consideration(order, others, sheet, guidelines, policy)
     if order.shared and not considered.is_spinal():
         return LeftAlone(order.reference, "the code also serves other organs, and nothing says the spine is meant")
     found = considered.review()
@@ -108,21 +108,22 @@ def consider(
     """The judgement of one order, ready to begin, and the reader that remembers every fact it will have read."""
     policy = policy or policy_for(order, consultation, guidelines)
     sheet = FactSheet(chart_for(order, others, consultation, guidelines), guidelines.vocabulary)
-    read = Remembering(sheet.read)
-    return _consideration(order, others, read, guidelines, policy), read
+    remembering = Remembering(sheet.read)
+    return _consideration(order, others, remembering, guidelines, policy), remembering
 
 
 def _consideration(
     order: ImagingOrder,
     others: tuple[ImagingOrder, ...],
-    read: Callable[[str], Fact],
+    facts: Facts,
     guidelines: Guidelines,
     policy: Policy,
 ) -> Consideration:
     return Consideration(
         order,
-        read=read,
+        facts=facts,
         vocabulary=guidelines.vocabulary,
+        watch=guidelines.watch,
         plan_of=partial(guidelines.plan, policy=guidelines.policy_sets.named(policy.id)),
         catalogue=guidelines.studies,
         indications=guidelines.indications,
@@ -154,17 +155,13 @@ def chart_for(
 
 
 class Remembering:
-    """A fact reader that keeps what it gave, so that others can say what a review was made from."""
+    """Reads facts and keeps what it gave, silence too, so that others can say what a review was made from."""
+
+    awake = None  # every criterion is looked at, so that every fact it could need is asked for
 
     def __init__(self, read: Callable[[str], Fact]) -> None:
-        self._read = read
+        self.read = read
         self.facts: dict[str, Fact] = {}
-
-    def __call__(self, ref: str) -> Fact:
-        fact = self.facts.get(ref)
-        if fact is None:
-            fact = self.facts[ref] = self._read(ref)
-        return fact
 
 
 def resource_types(consultation: Consultation, guidelines: Guidelines) -> frozenset[str]:

@@ -113,7 +113,7 @@ class Alternatives:
         return any(self._judge.evaluation.fact(f"{XRAY_ON_RECORD}({region})").value is True for region in film.regions)
 
     def _preferences(self) -> Iterator[Alternative]:
-        for criterion in self._judge.plan.preferences:
+        for criterion in self._judge.live.preferences:
             if self._judge.holds(criterion) is MET:
                 for study in self._fitting(self._studies(criterion.instead)):
                     yield Alternative(study, criterion.id)

@@ -10,13 +10,14 @@ from cds_service.core.alternatives import Alternatives, Catalogue, distinct
 from cds_service.core.criterion import REQUESTED_REGION, Criterion, Node, Outcome
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
 from cds_service.core.escapes import RED_FLAG_ANY, escapes
-from cds_service.core.evaluate import Evaluation, Reading
-from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value
+from cds_service.core.evaluate import Asleep, Evaluation, Reading
+from cds_service.core.fact import NOT_DOCUMENTED, Fact, Facts, Value
 from cds_service.core.judge import Circumstances, Judge, Verdict
 from cds_service.core.order import ImagingOrder, Study
 from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Path, Plan, Stage
 from cds_service.core.truth import MET, NOT_MET
-from cds_service.core.vocabulary import Role, Vocabulary
+from cds_service.core.vocabulary import FactDefinition, Role, Vocabulary
+from cds_service.core.watch import Watch
 
 LEVELS = ("cervical", "thoracic", "lumbar")
 SPREAD = {"entire_spine", "whole_body"}
@@ -25,6 +26,7 @@ CONTRASTS = ("without", "with", "without_and_with")
 CONDITIONS = (Outcome.SUPPORTED, Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED, Outcome.REQUIRES)
 UNSUPPORTED = Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, ())
 REQUESTED_CONTRAST = "requested_contrast"
+ORDER_FLAG = "order_flag"
 XRAY, MRI, CT = "XR", "MR", "CT"
 AGE, AGE_YEARS = "age_months", "age_years"
 INFANT_MONTHS = 36  # until then an age is told in months
@@ -33,17 +35,18 @@ INFANT_MONTHS = 36  # until then an age is told in months
 class Consideration:
     """Judges one order, and other studies for the same patient beside it.
 
-    `read` gives the facts of this order; `plan_of` the criteria that speak of a study on the review date;
-    `drafted` the studies of the other draft orders; `indications` the facts that are a reason to image, and
-    `spinal_indications` those among them that speak of the spine alone.
+    `facts` are those of this order; `watch` is that of the vocabulary; `plan_of` gives the criteria that speak of a
+    study on the review date; `drafted` are the studies of the other draft orders; `indications` the facts that are a
+    reason to image, and `spinal_indications` those among them that speak of the spine alone.
     """
 
     def __init__(
         self,
         order: ImagingOrder,
         *,
-        read: Callable[[str], Fact],
+        facts: Facts,
         vocabulary: Vocabulary,
+        watch: Watch,
         plan_of: Callable[[Study, date, Stage], Plan],
         catalogue: Catalogue,
         indications: Iterable[str],
@@ -52,7 +55,7 @@ class Consideration:
         drafted: frozenset[str] = frozenset(),
     ) -> None:
         self.order = order
-        self._read = read
+        self._facts = facts
         self._vocabulary = vocabulary
         self._plan_of = plan_of
         self._catalogue = catalogue
@@ -62,7 +65,8 @@ class Consideration:
         self._drafted = drafted
         self._judges: dict[str, Judge] = {}
         self._verdicts: dict[str, Verdict] = {}
-        self._stage = stage_of(read(AGE).value)
+        self._asleep = watch.asleep(facts.awake) if facts.awake is not None else Asleep({}, {}, {}, {})
+        self._stage = stage_of(facts.read(AGE).value)
         self.judge = self.judge_of(order.study)
 
     def review(self) -> Review:
@@ -99,6 +103,7 @@ class Consideration:
                     has_indication=self._has_indication,
                     mri_verdicts=lambda: self._mri_verdicts(study),
                 ),
+                self._facts.awake,
             )
         return judge
 
@@ -108,23 +113,19 @@ class Consideration:
         ordered = study.id == self.order.study.id
         regions = self._regions(self.order.regions if ordered else study.regions)
         own = {REQUESTED_REGION: Fact.of(regions)}
-        if not ordered:
-            own["requested_cpt"] = Fact.of(study.cpt) if study.cpt else NOT_DOCUMENTED
-            own[REQUESTED_CONTRAST] = Fact.of(study.contrast)
-
-        def read(ref: str) -> Fact:
-            fact = own.get(ref)
-            if fact is not None:
-                return fact
-            name = ref.partition("(")[0]
-            # What the draft says about its own technique does not hold for another study.
-            if not ordered and name == "order_flag":
-                return NOT_DOCUMENTED
-            return self._read(ref)
-
+        # What does not depend on the order is judged once for all studies.
+        asleep = replace(
+            self._asleep,
+            support_of_order=self._asleep.support_of_order.copy(),
+            exclusion_of_order=self._asleep.exclusion_of_order.copy(),
+        )
         if ordered:
-            return Evaluation(self._vocabulary, read, regions)
-        return self.judge.evaluation.beside(read, regions)
+            return Evaluation(self._vocabulary, self._facts, regions, own, asleep)
+        # What the draft says about its own technique does not hold for another study.
+        own |= flags_left_out(self._vocabulary[ORDER_FLAG])
+        own["requested_cpt"] = Fact.of(study.cpt) if study.cpt else NOT_DOCUMENTED
+        own[REQUESTED_CONTRAST] = Fact.of(study.contrast)
+        return Evaluation(self._vocabulary, self._facts, regions, own, asleep)
 
     def _regions(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The regions a study stands for. A study of many levels stands for the symptomatic ones."""
@@ -139,7 +140,7 @@ class Consideration:
         return tuple(level for level in symptomatic if level in covered) or covered
 
     def _is_met(self, ref: str) -> bool:
-        return self._read(ref).value is True
+        return self._facts.read(ref).value is True
 
     def _has_indication(self) -> bool:
         return self._any_documented(self._indications)
@@ -299,7 +300,7 @@ class Consideration:
         """
         sections = {criterion.section for criterion in verdict.decided_by}
         required = [r for path in verdict.paths for r in path.requires if judge.fits(r) is not NOT_MET]
-        beside = [c for c in judge.plan.speaking() if c.section in sections and judge.holds(c) is not NOT_MET]
+        beside = [c for c in judge.live.speaking() if c.section in sections and judge.holds(c) is not NOT_MET]
         speaking = {criterion: judge for a in offered if a.study for criterion, judge in self._deciding(a.study)}
         return tuple(
             Judged(criterion, speaking.get(criterion, judge).holds(criterion, _reading(criterion)))
@@ -338,11 +339,15 @@ class Consideration:
         """Hints that hold for this patient and change nothing."""
         return tuple(
             hint
-            for hint in judge.plan.hints
+            for hint in judge.live.hints
             if hint not in verdict.decided_by
             and judge.holds(hint) is MET
             and (hint.note_card or hint.kind == GENERAL or hint.when is None or judge.evaluation.touches(hint.when))
         )
+
+
+def flags_left_out(definition: FactDefinition) -> dict[str, Fact]:
+    return {f"{definition.id}({flag})": NOT_DOCUMENTED for flag in definition.arguments}
 
 
 def stage_of(months: Value | None) -> Stage:

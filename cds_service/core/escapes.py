@@ -28,7 +28,7 @@ def escapes(judge: Judge, verdict: Verdict) -> tuple[str, ...]:
         sections = {criterion.section for criterion in verdict.decided_by}
         near = [
             path
-            for path in judge.plan.paths
+            for path in judge.live.paths
             if (path.criterion.red_flag or path.criterion.section in sections) and judge.speaks_of_patient(path)
         ]
         asked = frozenset(verdict.asks_for) if verdict.ground is Ground.OPEN else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from cds_service.core.criterion import (
     Not,
     fact_tests,
 )
-from cds_service.core.fact import Fact, Value, Why
+from cds_service.core.fact import Fact, Facts, Value, Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabulary
@@ -43,16 +43,34 @@ class Trace:
     facts: tuple[tuple[str, Fact], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Asleep:
+    """The truths of tests whose facts are all silent: of the patient and of the order, as support and exclusions read
+    silence.
+    """
+
+    support: dict[FactTest, Truth]
+    support_of_order: dict[FactTest, Truth]
+    exclusion: dict[FactTest, Truth]
+    exclusion_of_order: dict[FactTest, Truth]
+
+
 class ReadingView:
     """The truths found so far under one reading of silence: of the patient, and of this order."""
 
     __slots__ = ("_evaluation", "_reading", "known", "known_of_order")
 
-    def __init__(self, evaluation: Evaluation, reading: Reading) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        reading: Reading,
+        known: dict[FactTest, Truth],
+        known_of_order: dict[FactTest, Truth],
+    ) -> None:
         self._evaluation = evaluation
         self._reading = reading
-        self.known: dict[FactTest, Truth] = {}
-        self.known_of_order: dict[FactTest, Truth] = {}
+        self.known = known
+        self.known_of_order = known_of_order
 
     def judge(self, test: FactTest) -> Truth:
         found = self._evaluation.truth_of_test(test, self._reading)
@@ -61,31 +79,34 @@ class ReadingView:
 
 
 class Evaluation:
-    """One order's view of the facts. Each fact is read once, each test judged once.
+    """One study's view of the facts. Each fact is read once, each test judged once.
 
-    `read` gives the fact for an id with its argument filled in, such as "plain_xray_available(lumbar)".
-    `regions` are the order's own, in the words of the guidelines.
+    `own` are facts of the study itself, which stand in for those of the order. `regions` are the study's own, in the
+    words of the guidelines. `asleep` are the truths known beforehand; what is judged is added to them.
     """
 
-    __slots__ = ("_exclusion", "_facts", "_read", "_support", "regions", "vocabulary")
+    __slots__ = ("_exclusion", "_facts", "_own", "_read", "_support", "regions", "vocabulary")
 
-    def __init__(self, vocabulary: Vocabulary, read: Callable[[str], Fact], regions: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        facts: Facts,
+        regions: tuple[str, ...],
+        own: Mapping[str, Fact] | None = None,
+        asleep: Asleep | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
         self.regions = regions
-        self._read = read
-        self._facts: dict[str, Fact] = {}
-        self._support = ReadingView(self, Reading.SUPPORT)
-        self._exclusion = ReadingView(self, Reading.EXCLUSION)
-
-    def beside(self, read: Callable[[str], Fact], regions: tuple[str, ...]) -> Evaluation:
-        """The view of another study for the same patient: what does not depend on the order is not judged again."""
-        other = Evaluation(self.vocabulary, read, regions)
-        other._support.known = self._support.known
-        other._exclusion.known = self._exclusion.known
-        return other
+        self._read = facts.read
+        self._facts = facts.facts
+        self._own = own or {}
+        known = asleep or Asleep({}, {}, {}, {})
+        self._support = ReadingView(self, Reading.SUPPORT, known.support, known.support_of_order)
+        self._exclusion = ReadingView(self, Reading.EXCLUSION, known.exclusion, known.exclusion_of_order)
 
     def fact(self, ref: str) -> Fact:
-        found = self._facts.get(ref)
+        """The fact for an id with its argument filled in, such as "plain_xray_available(lumbar)"."""
+        found = self._own.get(ref) or self._facts.get(ref)
         if found is None:
             found = self._facts[ref] = self._read(ref)
         return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Protocol
 
 from cds_service.core.quantity import Range
 
@@ -77,6 +79,21 @@ class Fact:
 
     def noting(self, note: str) -> Fact:
         return replace(self, note=note)
+
+
+class Facts(Protocol):
+    """What can be read about one order, by reference such as "plain_xray_available(lumbar)".
+
+    `facts` are those read so far. `awake` names every fact that may be anything but NOT_DOCUMENTED, one with a region
+    also as "fact(requested_region)"; None when any may be.
+    """
+
+    facts: dict[str, Fact]
+
+    @property
+    def awake(self) -> AbstractSet[str] | None: ...
+
+    def read(self, ref: str) -> Fact: ...
 
 
 NOT_DOCUMENTED = Fact.unknown(Why.NOT_DOCUMENTED)

@@ -43,12 +43,18 @@ class Circumstances:
 
 
 class Judge:
-    """Judges one study for one patient. The first step of `verdict` that holds decides (design: order of judgement)."""
+    """Judges one study for one patient. The first step of `verdict` that holds decides (design: order of judgement).
 
-    __slots__ = ("_circumstances", "_urgent", "evaluation", "plan", "ways")
+    `awake` are the facts that may be anything but silent (None: any fact); `live` is what they leave of the plan.
+    """
 
-    def __init__(self, plan: Plan, evaluation: Evaluation, circumstances: Circumstances) -> None:
+    __slots__ = ("_circumstances", "_urgent", "evaluation", "live", "plan", "ways")
+
+    def __init__(
+        self, plan: Plan, evaluation: Evaluation, circumstances: Circumstances, awake: Iterable[str] | None = None
+    ) -> None:
         self.plan = plan
+        self.live = plan if awake is None else plan.awake(awake)
         self.evaluation = evaluation
         self.ways = Ways(evaluation)
         self._circumstances = circumstances
@@ -83,43 +89,43 @@ class Judge:
     # -- the steps, in order ----------------------------------------------------------------------------------------
 
     def _urgent_pointer(self) -> Verdict | None:
-        return _governed(Ground.URGENT_POINTER, self._governing(self._met(self.plan.urgent)))
+        return _governed(Ground.URGENT_POINTER, self._governing(self._met(self.live.urgent)))
 
     def _red_flag(self) -> Verdict | None:
         # A red flag waits for nothing, not even for an age: only a known other age excludes it.
         paths = tuple(
             path
-            for path in self.plan.red_flags
+            for path in self.live.red_flags
             if self.evaluation.truth(path.when) is MET and self.fits(path.criterion) is not NOT_MET
         )
         return _supported(Ground.RED_FLAG, self._preferred(paths))
 
     def _pointer(self) -> Verdict | None:
         pointers = [
-            pointer for pointer in self._met(self.plan.pointers) if not (pointer.only_if_uncovered and self._covered())
+            pointer for pointer in self._met(self.live.pointers) if not (pointer.only_if_uncovered and self._covered())
         ]
         if not pointers:
             return None
-        return _governed(Ground.POINTER, self._governing([*pointers, *self._met(self.plan.referrals)]))
+        return _governed(Ground.POINTER, self._governing([*pointers, *self._met(self.live.referrals)]))
 
     def _technique(self) -> Verdict | None:
-        return _refused(Ground.TECHNIQUE, self._excluded(self.plan.technique))
+        return _refused(Ground.TECHNIQUE, self._excluded(self.live.technique))
 
     def _technique_open(self) -> Verdict | None:
         """A technique that one answer may rule out as unsafe is not supported until that answer is there."""
-        asked = self._asked_by(self.plan.technique)
+        asked = self._asked_by(self.live.technique)
         if not asked:
             return None
         facts = sorted({fact for _, facts in asked for fact in facts})
         return Verdict(Determination.NEEDS_INFORMATION, Ground.OPEN, tuple(c for c, _ in asked), asks_for=tuple(facts))
 
     def _support(self) -> Verdict | None:
-        paths = tuple(path for path in self.plan.paths if self.path_truth(path) is MET)
+        paths = tuple(path for path in self.live.paths if self.path_truth(path) is MET)
         return _supported(Ground.SUPPORT, self._preferred(paths))
 
     def _substitution(self) -> Verdict | None:
         """CT in place of an MRI that is contraindicated and would itself be supported."""
-        standing_in = self._met(self.plan.substitutions)
+        standing_in = self._met(self.live.substitutions)
         if not standing_in:
             return None
         verdicts = list(self._circumstances.mri_verdicts())
@@ -131,16 +137,16 @@ class Judge:
         return None
 
     def _presentation(self) -> Verdict | None:
-        return _refused(Ground.PRESENTATION, self._excluded(self.plan.exclusions))
+        return _refused(Ground.PRESENTATION, self._excluded(self.live.exclusions))
 
     def _referral(self) -> Verdict | None:
-        return _governed(Ground.REFERRAL, self._governing(self._met(self.plan.referrals)))
+        return _governed(Ground.REFERRAL, self._governing(self._met(self.live.referrals)))
 
     def _open(self) -> Verdict | None:
         """The nearest path whose only open parts are facts to be shown."""
         # Where a technique is out anyway, no answer about the presentation would bring the study back.
-        out = any(self.holds(criterion) is MET for criterion in self.plan.technique)
-        asked = [] if out else self._asked_by(self.plan.exclusions)
+        out = any(self.holds(criterion) is MET for criterion in self.live.technique)
+        asked = [] if out else self._asked_by(self.live.exclusions)
         nearest: list[tuple[Path, Way]] = []
         for path in self._open_paths():
             ways = [way for way in self.ways.to(self.path_node(path)) if not way.blocked]
@@ -180,7 +186,7 @@ class Judge:
         )
 
     def _no_indication(self) -> Verdict | None:
-        if any(map(self.speaks_of_patient, self.plan.paths)) or self._circumstances.has_indication():
+        if any(map(self.speaks_of_patient, self.live.paths)) or self._circumstances.has_indication():
             return None
         if self._circumstances.has_reason:
             # A reason that no section knows is not a missing reason, and never ground for a refusal.
@@ -189,7 +195,7 @@ class Judge:
 
     def _unmet(self) -> Verdict:
         paths, nearby = self.nearest_failed_paths()
-        decided = [*self.open_exclusions(), *self._met(self.plan.preferences)]
+        decided = [*self.open_exclusions(), *self._met(self.live.preferences)]
         decided += [path.criterion for path in (*paths, *nearby)]
         decided += self.failed_steps(paths)  # the steps of another condition are no business of this patient
         return Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, tuple(dict.fromkeys(decided)), paths)
@@ -245,7 +251,7 @@ class Judge:
         """Exclusions that would hold if silence were absence, or that speak of this patient and are not ruled out."""
         return [
             c
-            for c in (*self.plan.technique, *self.plan.exclusions, *self.plan.hints)
+            for c in (*self.live.technique, *self.live.exclusions, *self.live.hints)
             if c.when is not None
             and c.kind != GENERAL
             and not c.note_card
@@ -259,7 +265,7 @@ class Judge:
         speaking = self._preferred(
             tuple(
                 path
-                for path in self.plan.paths
+                for path in self.live.paths
                 if not path.criterion.red_flag
                 and self.fits(path.criterion) is not NOT_MET
                 and self.speaks_of_patient(path)
@@ -276,7 +282,7 @@ class Judge:
         """Exclusions that name something the patient has, although other parts of them do not hold."""
         return tuple(
             c
-            for c in (*self.plan.technique, *self.plan.exclusions)
+            for c in (*self.live.technique, *self.live.exclusions)
             if c.when is not None and self.fits(c) is not NOT_MET and self.evaluation.touches(c.when)
         )
 
@@ -286,30 +292,30 @@ class Judge:
 
     def may_support(self) -> bool:
         """Whether some path is not ruled out. Cheap: asked of many studies, of which few pass."""
-        return any(self.evaluation.truth(path.when) is not NOT_MET for path in self.plan.paths)
+        return any(self.evaluation.truth(path.when) is not NOT_MET for path in self.live.paths)
 
     def speaks(self) -> bool:
         """Whether any criterion for this study speaks of the patient."""
         return (
-            any(map(self.speaks_of_patient, self.plan.paths))
+            any(map(self.speaks_of_patient, self.live.paths))
             or bool(self.open_exclusions())
-            or bool(self._met(self.plan.preferences))
+            or bool(self._met(self.live.preferences))
         )
 
     def speaks_plainly(self) -> bool:
         """Whether a supporting criterion, or an exclusion that names what the patient has, holds for this study."""
-        return any(self.evaluation.truth(path.when) is MET for path in self.plan.paths) or any(
+        return any(self.evaluation.truth(path.when) is MET for path in self.live.paths) or any(
             self.holds(c) is MET and c.when is not None and self.evaluation.touches(c.when)
-            for c in (*self.plan.technique, *self.plan.exclusions)
+            for c in (*self.live.technique, *self.live.exclusions)
         )
 
     def _open_paths(self) -> tuple[Path, ...]:
-        return tuple(path for path in self.plan.paths if self.path_truth(path) is UNKNOWN)
+        return tuple(path for path in self.live.paths if self.path_truth(path) is UNKNOWN)
 
     def _covered(self) -> bool:
         """Whether some path supports the study, or would once its prerequisites are shown."""
         return any(
-            self.evaluation.truth(path.when) is MET and self.path_truth(path) is not NOT_MET for path in self.plan.paths
+            self.evaluation.truth(path.when) is MET and self.path_truth(path) is not NOT_MET for path in self.live.paths
         )
 
     def _met(self, criteria: Iterable[Criterion]) -> list[Criterion]:
@@ -337,7 +343,7 @@ class Judge:
 
     def _governing(self, criteria: list[Criterion]) -> list[Criterion]:
         """Without the criteria of documents that give way, unless those are all there is."""
-        governing = [c for c in criteria if c.citation.document not in self.plan.yielding]
+        governing = [c for c in criteria if c.citation.document not in self.live.yielding]
         return governing or criteria
 
     def _with_open_requirements(self, paths: Iterable[Path]) -> list[Criterion]:

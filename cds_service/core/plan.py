@@ -21,6 +21,7 @@ from cds_service.core.criterion import (
 )
 from cds_service.core.evaluate import NEGATIVE
 from cds_service.core.vocabulary import Role, Vocabulary
+from cds_service.core.watch import Watch
 
 MRI_CONTRAINDICATED = FactTest("mri_contraindicated")
 GENERAL = "general"
@@ -60,7 +61,8 @@ class Plan:
 
     `paths` hold every sufficient support, red flags included. `substitutions` are criteria by which a CT stands in
     for an MRI that is itself supported. `yielding` are document ids that never refuse this study, because a document
-    they yield to speaks of it. `hints` are exclusions that never change a result.
+    they yield to speaks of it. `hints` are exclusions that never change a result. `wakes` gives for a fact the
+    criteria that it wakes; the `sleepless` ones count although the chart is silent.
     """
 
     urgent: tuple[Criterion, ...]
@@ -74,6 +76,35 @@ class Plan:
     preferences: tuple[Criterion, ...]
     hints: tuple[Criterion, ...]
     yielding: frozenset[str]
+    wakes: Mapping[str, frozenset[Criterion]]
+    sleepless: frozenset[Criterion]
+
+    def awake(self, facts: Iterable[str]) -> Plan:
+        """Without the criteria that are not met, and do not speak of the patient, while only these facts may say
+        something.
+        """
+        woken = set(self.sleepless)
+        for fact in facts:
+            found = self.wakes.get(fact)
+            if found is not None:
+                woken |= found
+
+        def kept(criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
+            return tuple([criterion for criterion in criteria if criterion in woken])
+
+        return replace(
+            self,
+            urgent=kept(self.urgent),
+            pointers=kept(self.pointers),
+            technique=kept(self.technique),
+            paths=tuple([path for path in self.paths if path.criterion in woken]),
+            red_flags=tuple([path for path in self.red_flags if path.criterion in woken]),
+            substitutions=kept(self.substitutions),
+            exclusions=kept(self.exclusions),
+            referrals=kept(self.referrals),
+            preferences=kept(self.preferences),
+            hints=kept(self.hints),
+        )
 
     def criteria(self) -> Iterable[Criterion]:
         """Every criterion of the plan, prerequisites included, in the order of judgement."""
@@ -100,8 +131,12 @@ def plan_for(
     stage: Stage,
     yields_to: Mapping[str, frozenset[str]],
     vocabulary: Vocabulary,
+    watch: Watch,
 ) -> Plan:
-    """The plan for a study with these keys. `yields_to` maps a document to those it gives way to."""
+    """The plan for a study with these keys.
+
+    `yields_to` maps a document to those it gives way to; `watch` is that of the vocabulary.
+    """
     wanted = frozenset(keys)
     spoken = [c for c in criteria if c.when is not None and (wanted & c.studies or _any_study(c))]
     documents = {c.citation.document for c in spoken if c.outcome in (Outcome.SUPPORTED, Outcome.NOT_SUPPORTED)}
@@ -116,7 +151,7 @@ def plan_for(
     binding = [c for c in exclusions if c.enforce is not Enforce.INFORMATION and c.kind != GENERAL]
     supports = of(Outcome.SUPPORTED) + of(Outcome.SUPPORTED_IF_MRI_CONTRAINDICATED)
     paths = tuple(_path(c, requires, vocabulary) for c in supports if c.sufficient or c.red_flag)
-    return Plan(
+    plan = Plan(
         urgent=tuple(c for c in referrals if c.pointer is Pointer.URGENT),
         pointers=tuple(c for c in referrals if c.pointer is Pointer.AFTER_RED_FLAGS),
         technique=tuple(c for c in binding if c.about_technique),
@@ -128,7 +163,32 @@ def plan_for(
         preferences=tuple(of(Outcome.PREFER_INSTEAD)),
         hints=tuple(c for c in exclusions if c not in binding),
         yielding=yielding,
+        wakes={},
+        sleepless=frozenset(),
     )
+    return _watched(plan, watch)
+
+
+def _watched(plan: Plan, watch: Watch) -> Plan:
+    """The plan with what wakes each of its criteria: facts by which it may hold, be asked for, or speak of anyone."""
+    trees: dict[Criterion, list[Node]] = {}
+    for criterion in plan.criteria():
+        asked = criterion.ask_open.when if criterion.ask_open is not None else None
+        trees[criterion] = [node for node in (criterion.when, asked) if node is not None]
+    trees |= {path.criterion: [path.when] for path in plan.paths}
+    by_fact: dict[str, set[Criterion]] = {}
+    sleepless = set()
+    for criterion, nodes in trees.items():
+        watched = [facts for node in nodes for facts in (watch.of(node), watch.touching(node))]
+        if None in watched:
+            sleepless.add(criterion)
+        for facts in watched:
+            for fact in facts or ():
+                by_fact.setdefault(fact, set()).add(criterion)
+    for path in plan.paths:
+        watch.of(path.whole)  # the tests of prerequisites are judged as well
+    wakes = {fact: frozenset(criteria) for fact, criteria in by_fact.items()}
+    return replace(plan, wakes=wakes, sleepless=frozenset(sleepless))
 
 
 def _any_study(criterion: Criterion) -> bool:

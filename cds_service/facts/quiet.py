@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from cds_service.core.criterion import REQUESTED_REGION
 from cds_service.core.fact import NOT_DOCUMENTED, Fact
 from cds_service.core.vocabulary import Vocabulary
 from cds_service.facts.evaluation import visits
@@ -37,33 +38,45 @@ class Quiet:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._silent: dict[str, Fact] = {}
-        self._by_signal: dict[str, list[str]] = {}
-        self._by_type: dict[str, list[str]] = {}
+        self._restless: set[str] = set()
+        self._by_signal: dict[str, set[str]] = {}
+        self._by_type: dict[str, set[str]] = {}
         for definition in vocabulary.values():
-            types = reads_of(definition.id)
             for argument in definition.arguments or (None,):
                 ref = definition.id if argument is None else f"{definition.id}({argument})"
+                names = {ref, regional(definition.id)}
                 needs = needs_of(definition.id, argument)
                 if needs is None:
+                    self._restless |= names
                     continue
                 self._silent[ref] = NOT_DOCUMENTED
                 for signal in needs:
-                    self._by_signal.setdefault(signal, []).append(ref)
-                for kind in types:
-                    self._by_type.setdefault(kind, []).append(ref)
+                    self._by_signal.setdefault(signal, set()).update(names)
+                for kind in reads_of(definition.id):
+                    self._by_type.setdefault(kind, set()).update(names)
 
-    def facts_of(self, chart: Chart) -> dict[str, Fact]:
-        """The facts that this chart is silent about. Not those that a failed query might have told of."""
-        facts = self._silent.copy()
+    def facts_of(self, chart: Chart) -> tuple[dict[str, Fact], set[str]]:
+        """The facts that this chart is silent about, and the names of all others.
+
+        A fact that a failed query might have told of is not silent. A fact with a region is also named as of the
+        ordered one, as criteria ask for it.
+        """
+        awake = self._restless.copy()
         for signal in signals_of(chart):
-            for ref in self._by_signal.get(signal, ()):
-                facts.pop(ref, None)
-        for ref in chart.answers:
-            facts.pop(ref, None)
+            awake.update(self._by_signal.get(signal, ()))
         for kind in chart.record.failed_types:
-            for ref in self._by_type.get(kind, ()):
-                facts.pop(ref, None)
-        return facts
+            awake.update(self._by_type.get(kind, ()))
+        for ref in chart.answers:
+            awake |= {ref, regional(ref.partition("(")[0])}
+        facts = self._silent.copy()
+        for ref in awake:
+            facts.pop(ref, None)
+        return facts, awake
+
+
+def regional(name: str) -> str:
+    """A fact of the ordered region, whichever that is."""
+    return f"{name}({REQUESTED_REGION})"
 
 
 _KEPT: Final[dict[int, tuple[Vocabulary, Quiet]]] = {}

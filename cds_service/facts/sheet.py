@@ -72,15 +72,16 @@ _CHART_FIRST: Final = frozenset({"age_years", "age_months"})
 class FactSheet:
     """Facts of one order by reference, such as "plain_xray_available(lumbar)".
 
-    `facts` are those known so far, `faults` those of them that could not be read or understood.
+    `facts` are those read so far, `awake` the names of all about which the chart may say anything, `faults` those that
+    could not be read or understood.
     """
 
-    __slots__ = ("chart", "facts", "faults", "vocabulary")
+    __slots__ = ("awake", "chart", "facts", "faults", "vocabulary")
 
     def __init__(self, chart: Chart, vocabulary: Vocabulary) -> None:
         self.chart = chart
         self.vocabulary = vocabulary
-        self.facts: dict[str, Fact] = quiet(vocabulary).facts_of(chart)
+        self.facts, self.awake = quiet(vocabulary).facts_of(chart)
         self.faults: dict[str, Fact] = {}
 
     def read(self, ref: str) -> Fact:

@@ -15,6 +15,7 @@ from cds_service.core.evaluate import facts_named
 from cds_service.core.order import Study
 from cds_service.core.plan import Plan, Stage, borrowed, plan_for
 from cds_service.core.vocabulary import FactType, Role, Vocabulary
+from cds_service.core.watch import Watch
 from cds_service.guidelines import policy_sets as policies
 from cds_service.guidelines import strict_yaml
 from cds_service.guidelines.codebook import Codebook
@@ -64,6 +65,7 @@ class Guidelines:
     policy_sets: PolicySets
     indications: tuple[str, ...]
     spinal_indications: tuple[str, ...]
+    watch: Watch
     _facts: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, repr=False)
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
     _editions: dict[tuple[date, str], tuple[str, ...]] = field(default_factory=dict, repr=False)
@@ -101,6 +103,7 @@ class Guidelines:
                 stage=stage,
                 yields_to=yields_to,
                 vocabulary=self.vocabulary,
+                watch=self.watch,
             )
         return plan
 
@@ -176,6 +179,7 @@ def load(root: Path = DATA) -> Guidelines:
         policy_sets=policies.load_policy_sets(root / policies.FILE, families),
         indications=_indications(vocabulary, spinal=False),
         spinal_indications=_indications(vocabulary, spinal=True),
+        watch=Watch(vocabulary),
     )
 
 

@@ -25,6 +25,7 @@ from cds_service.core.plan import Plan, Stage
 from cds_service.core.truth import MET
 from cds_service.core.vocabulary import FactDefinition, FactType
 from cds_service.guidelines.load import Guidelines, load
+from cds_service.review import Remembering
 
 CI = os.environ.get("CI", "").lower() == "true"
 CONSULTATIONS = 20_000 if CI else 1_000
@@ -155,8 +156,9 @@ def considered(made: Random) -> Review:
     content = guidelines()
     return Consideration(
         order,
-        read=lambda ref: Fact.of(known[ref]) if ref in known else NOT_DOCUMENTED,
+        facts=Remembering(lambda ref: Fact.of(known[ref]) if ref in known else NOT_DOCUMENTED),
         vocabulary=content.vocabulary,
+        watch=content.watch,
         plan_of=content.plan,
         catalogue=content.studies,
         indications=content.indications,

@@ -13,6 +13,7 @@ from cds_service.core.fact import NOT_DOCUMENTED, Fact, Value, Why
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.vocabulary import FactDefinition, FactType, Silence
 from cds_service.core.ways import Ways
+from cds_service.review import Remembering
 
 BOOLEANS = [f"finding_{letter}" for letter in "abcd"]
 NUMBERS = ["weeks", "grade"]
@@ -51,7 +52,7 @@ known_facts = st.builds(lambda one, other: {**one, **other}, facts, facts)
 
 
 def evaluation(known: Facts, otherwise: Fact = NOT_DOCUMENTED) -> Evaluation:
-    return Evaluation(VOCABULARY, lambda ref: Fact.of(known[ref]) if ref in known else otherwise, ())
+    return Evaluation(VOCABULARY, Remembering(lambda ref: Fact.of(known[ref]) if ref in known else otherwise), ())
 
 
 @given(tree=trees, known=known_facts, learned=known_facts)

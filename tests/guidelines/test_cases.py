@@ -15,7 +15,7 @@ from cds_service.core.order import Study
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines, load
 from cds_service.hooks.response import review_json
-from cds_service.review import Consultation, review
+from cds_service.review import Consultation, Remembering, review
 from tests.guidelines.case_files import (
     ConsultationCase,
     CriterionCase,
@@ -147,7 +147,7 @@ def evaluation_of(case: CriterionCase, study: Study, age: float | None, guidelin
             return NOT_DOCUMENTED
         return Fact.of(float(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
-    return Evaluation(guidelines.vocabulary, read, regions)
+    return Evaluation(guidelines.vocabulary, Remembering(read), regions)
 
 
 def consultation_of(case: ConsultationCase) -> Consultation:

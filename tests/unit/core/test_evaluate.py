@@ -11,6 +11,7 @@ from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.vocabulary import FactDefinition, FactType, Role, Silence
 from cds_service.core.ways import Way, Ways
+from cds_service.review import Remembering
 
 REGIONS = {"cervical": "", "thoracic": "", "lumbar": ""}
 BOOLEAN, NUMBER, CODE = FactType.BOOLEAN, FactType.NUMBER, FactType.CODE
@@ -52,7 +53,7 @@ def evaluation(*regions: str, **facts: Value | Fact) -> Evaluation:
         value = known.get(ref, NOT_DOCUMENTED)
         return value if isinstance(value, Fact) else Fact.of(value)
 
-    return Evaluation(VOCABULARY, read, regions or ("lumbar",))
+    return Evaluation(VOCABULARY, Remembering(read), regions or ("lumbar",))
 
 
 @pytest.mark.parametrize(
