@@ -1,7 +1,7 @@
 """Sessions of the documentation app, shared by all workers: sealed boxes whose key only the user's browser holds.
 
-A memory of minutes, like the tokens that have been seen: outside the migrated schema and away from the writer. A copy
-of this table opens nothing, and neither does a cookie without it.
+A memory of minutes, like the tokens that have been seen, and kept in the same two ways (docs/adr/0010). A copy of this
+table opens nothing, and neither does a cookie without it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 PRUNE_EVERY: Final = 60.0  # seconds
 WAIT: Final = 2.0  # seconds for a lock
 
-_COLUMNS: Final = "app_sessions (id varchar(64) primary key, box text not null, expires_at double precision not null)"
-_CREATE: Final = {
-    "sqlite": f"create table if not exists {_COLUMNS}",
-    "postgresql": f"create unlogged table if not exists {_COLUMNS}",
-}
+_CREATE: Final = """
+create table if not exists app_sessions
+(id varchar(64) primary key, box text not null, expires_at double precision not null)
+"""
 _PUT: Final = text(
     "insert into app_sessions values (:id, :box, :expires_at) "
     "on conflict (id) do update set box = excluded.box, expires_at = excluded.expires_at"
@@ -71,10 +70,11 @@ class AppSessions:
         self._run(_PRUNE, now=now)
 
     def _run(self, statement: Any, **values: object) -> Any:
-        """The first row, if the statement gives rows. The table is made when it is missing."""
+        """The first row, if the statement gives rows. In a SQLite file the table is made when it is missing."""
         try:
             with self._engine.connect() as connection:
-                connection.exec_driver_sql(_CREATE[self._engine.dialect.name])
+                if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql(_CREATE)
                 result = connection.execute(statement, values)
                 return result.first() if result.returns_rows else None
         except SQLAlchemyError as fault:

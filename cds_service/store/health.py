@@ -1,4 +1,7 @@
-"""Whether the store takes rows: found out by writing one, because a full or read-only disk still answers reads."""
+"""Whether the store takes rows: found out by writing one, because a full or read-only disk still answers reads.
+
+Why, and what else happens in an outage: docs/adr/0011.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Which client tokens have been used, shared by all workers: a token is good for one call.
 
-This is no record worth keeping, only a memory of minutes, so it stays out of the migrated schema and away from the lock
-of the writer: a SQLite file of its own beside the store, or an unlogged table in the store's PostgreSQL. Tokens are
-known by a digest (docs/adr/0009).
+This is no record worth keeping, only a memory of minutes, so it stays away from the lock of the writer: a SQLite file
+of its own beside the store, made when it is missing, or an unlogged table in the store's PostgreSQL, made by the
+migrations (docs/adr/0010). Tokens are known by a digest (docs/adr/0009).
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ WAIT: Final = 250  # milliseconds for one look: no clinician waits for book-keep
 PAUSE: Final = 5.0  # seconds before a database that failed is asked again
 PRUNE_EVERY: Final = 60.0
 
-_TABLE: Final = "seen_tokens (digest varchar(64) primary key, expires_at double precision not null)"
-_CREATE: Final = {
-    "sqlite": f"create table if not exists {_TABLE}",
-    "postgresql": f"create unlogged table if not exists {_TABLE}",
-}
+_CREATE: Final = """
+create table if not exists seen_tokens (digest varchar(64) primary key, expires_at double precision not null)
+"""
 _INSERT: Final = text("insert into seen_tokens values (:digest, :expires_at) on conflict do nothing")
 _PRUNE: Final = text("delete from seen_tokens where expires_at < :now")
 
@@ -77,8 +75,8 @@ class SeenTokens:
         """What `work` gives, or None when the database fails."""
         try:
             with self._engine.connect() as connection:
-                if not self._prepared:
-                    connection.exec_driver_sql(_CREATE[self._engine.dialect.name])
+                if not self._prepared and self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql(_CREATE)
                     self._prepared = True
                 result = work(connection)
         except SQLAlchemyError:

@@ -1,7 +1,7 @@
 """One thread writes; many commits become one. Cards never wait for it, feedback waits until it is safe.
 
 While the database is out of order, rows of cards are held and written once it is back; past `capacity` the oldest are
-lost, and counted. Feedback is refused at once then: whoever sent it still has it and may send it again.
+lost, and counted. Feedback is refused at once then: whoever sent it still has it and may send it again (docs/adr/0011).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, inspect, text
 
 from cds_service.store.app_sessions import AppSessions, SessionsAway, open_app_sessions
 
@@ -65,17 +65,18 @@ def test_a_database_that_is_away_is_said_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
-def test_postgresql_keeps_boxes_too(postgres_url: str) -> None:
-    clock = Clock()
-    store = open_app_sessions(postgres_url, clock=clock)
-    try:
+def test_postgresql_keeps_boxes_too(postgres: Engine, postgres_url: str) -> None:
+    store = open_app_sessions(postgres_url, clock=Clock())
+    store.put("a", "box", expires_at=1060)
+    store.put("a", "new", expires_at=1060)
+    assert store.get("a") == "new"
+    store.close()
+
+
+@pytest.mark.postgres
+def test_the_table_in_postgresql_is_made_by_the_migrations_only(unmigrated: Engine, postgres_url: str) -> None:
+    store = open_app_sessions(postgres_url, clock=Clock())
+    with pytest.raises(SessionsAway):
         store.put("a", "box", expires_at=1060)
-        store.put("a", "new", expires_at=1060)
-        assert store.get("a") == "new"
-    finally:
-        store.drop("a")
-        store.close()
-        engine = create_engine(postgres_url)
-        with engine.begin() as connection:
-            connection.execute(text("drop table app_sessions"))
-        engine.dispose()
+    assert inspect(unmigrated).get_table_names() == []
+    store.close()

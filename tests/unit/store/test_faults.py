@@ -4,7 +4,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,17 +94,6 @@ def test_the_words_are_sentences_of_ours() -> None:
     assert all(re.fullmatch(r"[a-z -]{10,60}", fault.value) for fault in Fault)
 
 
-@pytest.fixture
-def postgres(postgres_url: str) -> Iterator[Engine]:
-    engine = open_database(postgres_url)
-    migrate(engine)
-    yield engine
-    with engine.begin() as connection:
-        metadata.drop_all(connection)
-        connection.execute(text("drop table alembic_version"))
-    engine.dispose()
-
-
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     ("sql", "expected"),
@@ -151,10 +140,7 @@ def test_a_server_that_does_not_listen_is_out_of_reach_at_once() -> None:
 
 
 @pytest.mark.postgres
-def test_several_machines_may_migrate_at_once(postgres: Engine, postgres_url: str) -> None:
-    with postgres.begin() as connection:
-        metadata.drop_all(connection)
-        connection.execute(text("drop table alembic_version"))
+def test_several_machines_may_migrate_at_once(unmigrated: Engine, postgres_url: str) -> None:
     faults: list[Exception] = []
 
     def start() -> None:
@@ -172,5 +158,5 @@ def test_several_machines_may_migrate_at_once(postgres: Engine, postgres_url: st
         machine.join(30)
 
     assert faults == []
-    with postgres.begin() as connection:
+    with unmigrated.begin() as connection:
         connection.execute(metadata.tables["heartbeat"].insert(), {"id": 7, "at": datetime.now(UTC)})

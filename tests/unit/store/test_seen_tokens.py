@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, inspect, text
 
+from cds_service.store.database import migrate
 from cds_service.store.seen_tokens import PAUSE, PRUNE_EVERY, SeenTokens, open_seen_tokens
 
 ISSUER = "https://ehr.example"
@@ -141,16 +142,28 @@ def test_a_locked_database_costs_a_quarter_of_a_second_once(seen: SeenTokens, st
 
 
 @pytest.mark.postgres
-def test_postgresql_keeps_them_in_a_table_of_its_own(postgres_url: str) -> None:
+def test_postgresql_keeps_them_in_a_table_of_its_own(postgres: Engine, postgres_url: str) -> None:
     first, second = open_seen_tokens(postgres_url), open_seen_tokens(postgres_url)
-    try:
-        assert first.first_use(ISSUER, "a", 100.0)
-        assert not second.first_use(ISSUER, "a", 100.0)
-        assert second.first_use(ISSUER, "b", 100.0)
-        assert not first.first_use(ISSUER, "b", 100.0)
-        assert not first.failing
-    finally:
-        with first._engine.connect() as connection:
-            connection.exec_driver_sql("drop table seen_tokens")
-        first.close()
-        second.close()
+    assert first.first_use(ISSUER, "a", 100.0)
+    assert not second.first_use(ISSUER, "a", 100.0)
+    assert second.first_use(ISSUER, "b", 100.0)
+    assert not first.first_use(ISSUER, "b", 100.0)
+    assert not first.failing
+    first.close()
+    second.close()
+
+
+@pytest.mark.postgres
+def test_the_table_in_postgresql_is_made_by_the_migrations_only(unmigrated: Engine, postgres_url: str) -> None:
+    """Whoever serves may be without the right to make tables."""
+    clock = Clock()
+    seen = SeenTokens(open_seen_tokens(postgres_url)._engine, clock=clock)
+    assert seen.first_use(ISSUER, "a", 1e10)
+    assert seen.failing
+    assert inspect(unmigrated).get_table_names() == []
+
+    migrate(unmigrated)
+    clock.now = PAUSE
+    assert seen.first_use(ISSUER, "b", 1e10)
+    assert not seen.failing
+    seen.close()

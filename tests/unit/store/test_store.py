@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, select, text
 
-from cds_service.store.database import migrate, open_database
 from cds_service.store.rows import Basis, Feedback, IssuedCard, KeptSilence
 from cds_service.store.schema import metadata
 from cds_service.store.store import Store
@@ -85,20 +84,13 @@ def test_a_changed_detail_is_another_report() -> None:
 
 
 @pytest.mark.postgres
-def test_postgresql_keeps_the_same_things_and_once(postgres_url: str) -> None:
-    engine = open_database(postgres_url)
-    migrate(engine)
-    store = Store(engine, Writer(engine))
+def test_postgresql_keeps_the_same_things_and_once(postgres: Engine) -> None:
+    store = Store(postgres, Writer(postgres))
     report = Feedback("u", "accepted", "t", ("s\0",), "code\0", "urn:\0", "a comment with a \0 in it")
-    try:
-        store.keep_issued([IssuedCard("u", "q", AT, "svc", "k", BASIS), KeptSilence("q", AT, "svc", "fits", BASIS)])
-        assert store.keep_feedback("svc", [report, report], AT, timeout=5)
-        assert store.keep_feedback("svc", [report], AT, timeout=5)
+    store.keep_issued([IssuedCard("u", "q", AT, "svc", "k", BASIS), KeptSilence("q", AT, "svc", "fits", BASIS)])
+    assert store.keep_feedback("svc", [report, report], AT, timeout=5)
+    assert store.keep_feedback("svc", [report], AT, timeout=5)
 
-        assert [len(rows(store, table)) for table in ("issued_cards", "kept_silences", "feedback")] == [1, 1, 1]
-        assert store.problem() is None
-    finally:
-        with engine.begin() as connection:
-            metadata.drop_all(connection)
-            connection.execute(text("drop table alembic_version"))
-        store.close()
+    assert [len(rows(store, table)) for table in ("issued_cards", "kept_silences", "feedback")] == [1, 1, 1]
+    assert store.problem() is None
+    store.close()
