@@ -170,8 +170,9 @@ def test_what_cannot_be_held_any_more_is_lost_oldest_first(tmp_path: Path) -> No
         eventually(lambda: writer._jobs.empty())
     outage.end()
 
-    eventually(lambda: digests(outage.engine) == ["15", "16", "17", "18", "19"])
-    eventually(lambda: writer.lost == 15)
+    eventually(lambda: len(digests(outage.engine)) == 5)
+    assert digests(outage.engine) == ["15", "16", "17", "18", "19"]
+    assert writer.lost == 15
     writer.close()
 
 

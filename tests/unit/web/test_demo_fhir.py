@@ -334,8 +334,10 @@ def test_delete_is_for_clients_that_carry_out_a_suggestion(client: Client) -> No
 
 
 def test_writes_are_gone_after_a_restart() -> None:
-    serving(RESOURCES).put("/fhir/Condition/new-1", json=condition("new-1"))
-    outcome(serving(RESOURCES).get("/fhir/Condition/new-1"), 404)
+    before = serving(RESOURCES)
+    assert before.put("/fhir/Condition/new-1", json=condition("new-1")).status_code == 201
+    assert before.get("/fhir/Condition/new-1").status_code == 200
+    assert outcome(serving(RESOURCES).get("/fhir/Condition/new-1"), 404)["code"] == "not-found"
 
 
 @pytest.mark.parametrize(
