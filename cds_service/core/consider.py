@@ -10,14 +10,14 @@ from cds_service.core.alternatives import Alternatives, Catalogue, distinct
 from cds_service.core.criterion import REQUESTED_REGION, Criterion, Node, Outcome
 from cds_service.core.determination import Alternative, Determination, Evidence, Ground, Judged, Review
 from cds_service.core.escapes import RED_FLAG_ANY, escapes
-from cds_service.core.evaluate import Asleep, Evaluation, Reading
+from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Facts, Value
 from cds_service.core.judge import Circumstances, Judge, Verdict
 from cds_service.core.order import ImagingOrder, Study
 from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Path, Plan, Stage
 from cds_service.core.truth import MET, NOT_MET
 from cds_service.core.vocabulary import FactDefinition, Role, Vocabulary
-from cds_service.core.watch import Watch
+from cds_service.core.watch import Asleep, Watch
 
 LEVELS = ("cervical", "thoracic", "lumbar")
 SPREAD = {"entire_spine", "whole_body"}
@@ -65,7 +65,7 @@ class Consideration:
         self._drafted = drafted
         self._judges: dict[str, Judge] = {}
         self._verdicts: dict[str, Verdict] = {}
-        self._asleep = watch.asleep(facts.awake) if facts.awake is not None else Asleep({}, {}, {}, {})
+        self._asleep = Asleep(watch, facts.awake)
         self._stage = stage_of(facts.read(AGE).value)
         self.judge = self.judge_of(order.study)
 
@@ -98,12 +98,12 @@ class Consideration:
             judge = self._judges[study.id] = Judge(
                 self._plan_of(study, self.order.review_date, self._stage),
                 self._evaluation(study),
+                self._asleep,
                 Circumstances(
                     has_reason=self.order.has_reason,
                     has_indication=self._has_indication,
                     mri_verdicts=lambda: self._mri_verdicts(study),
                 ),
-                self._facts.awake,
             )
         return judge
 
@@ -113,19 +113,14 @@ class Consideration:
         ordered = study.id == self.order.study.id
         regions = self._regions(self.order.regions if ordered else study.regions)
         own = {REQUESTED_REGION: Fact.of(regions)}
-        # What does not depend on the order is judged once for all studies.
-        asleep = replace(
-            self._asleep,
-            support_of_order=self._asleep.support_of_order.copy(),
-            exclusion_of_order=self._asleep.exclusion_of_order.copy(),
-        )
+        truths = self._asleep.truths.for_another_order()
         if ordered:
-            return Evaluation(self._vocabulary, self._facts, regions, own, asleep)
+            return Evaluation(self._vocabulary, self._facts, regions, own, truths)
         # What the draft says about its own technique does not hold for another study.
         own |= flags_left_out(self._vocabulary[ORDER_FLAG])
         own["requested_cpt"] = Fact.of(study.cpt) if study.cpt else NOT_DOCUMENTED
         own[REQUESTED_CONTRAST] = Fact.of(study.contrast)
-        return Evaluation(self._vocabulary, self._facts, regions, own, asleep)
+        return Evaluation(self._vocabulary, self._facts, regions, own, truths)
 
     def _regions(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The regions a study stands for. A study of many levels stands for the symptomatic ones."""

@@ -44,15 +44,26 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Asleep:
-    """The truths of tests whose facts are all silent: of the patient and of the order, as support and exclusions read
-    silence.
-    """
+class Truths:
+    """Tests whose truth is known: of the patient and of the order, as support and exclusions read silence."""
 
     support: dict[FactTest, Truth]
     support_of_order: dict[FactTest, Truth]
     exclusion: dict[FactTest, Truth]
     exclusion_of_order: dict[FactTest, Truth]
+
+    @staticmethod
+    def none() -> Truths:
+        return Truths({}, {}, {}, {})
+
+    def copy(self) -> Truths:
+        return Truths(
+            self.support.copy(), self.support_of_order.copy(), self.exclusion.copy(), self.exclusion_of_order.copy()
+        )
+
+    def for_another_order(self) -> Truths:
+        """What holds of the patient is shared, so that it is judged once for all studies."""
+        return Truths(self.support, self.support_of_order.copy(), self.exclusion, self.exclusion_of_order.copy())
 
 
 class ReadingView:
@@ -82,7 +93,7 @@ class Evaluation:
     """One study's view of the facts. Each fact is read once, each test judged once.
 
     `own` are facts of the study itself, which stand in for those of the order. `regions` are the study's own, in the
-    words of the guidelines. `asleep` are the truths known beforehand; what is judged is added to them.
+    words of the guidelines. `truths` are known beforehand; what is judged is added to them.
     """
 
     __slots__ = ("_exclusion", "_facts", "_own", "_read", "_support", "regions", "vocabulary")
@@ -93,14 +104,14 @@ class Evaluation:
         facts: Facts,
         regions: tuple[str, ...],
         own: Mapping[str, Fact] | None = None,
-        asleep: Asleep | None = None,
+        truths: Truths | None = None,
     ) -> None:
         self.vocabulary = vocabulary
         self.regions = regions
         self._read = facts.read
         self._facts = facts.facts
         self._own = own or {}
-        known = asleep or Asleep({}, {}, {}, {})
+        known = truths or Truths.none()
         self._support = ReadingView(self, Reading.SUPPORT, known.support, known.support_of_order)
         self._exclusion = ReadingView(self, Reading.EXCLUSION, known.exclusion, known.exclusion_of_order)
 

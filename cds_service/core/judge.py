@@ -11,7 +11,8 @@ from cds_service.core.determination import Determination, Ground
 from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.plan import GENERAL, Path, Plan
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
-from cds_service.core.ways import Way, Ways
+from cds_service.core.watch import Asleep
+from cds_service.core.ways import Way
 
 URGENT_PRESENTATION = FactTest("urgent_presentation", of_order=True)
 INDICATION = "indication"
@@ -45,18 +46,16 @@ class Circumstances:
 class Judge:
     """Judges one study for one patient. The first step of `verdict` that holds decides (design: order of judgement).
 
-    `awake` are the facts that may be anything but silent (None: any fact); `live` is what they leave of the plan.
+    `live` is the plan without the criteria that are asleep.
     """
 
     __slots__ = ("_circumstances", "_urgent", "evaluation", "live", "plan", "ways")
 
-    def __init__(
-        self, plan: Plan, evaluation: Evaluation, circumstances: Circumstances, awake: Iterable[str] | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, evaluation: Evaluation, asleep: Asleep, circumstances: Circumstances) -> None:
         self.plan = plan
-        self.live = plan if awake is None else plan.awake(awake)
+        self.live = plan if asleep.awake is None else plan.awake(asleep.awake)
         self.evaluation = evaluation
-        self.ways = Ways(evaluation)
+        self.ways = asleep.ways(evaluation)
         self._circumstances = circumstances
         self._urgent: bool | None = None
 

@@ -7,13 +7,59 @@ of which it stays NOT_MET; a request then looks only at the criteria that one of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
-from cds_service.core.criterion import REQUESTED_REGION, AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not
-from cds_service.core.evaluate import NEGATIVE, Asleep, judge_silence
+from cds_service.core.criterion import (
+    REQUESTED_REGION,
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Comparison,
+    FactTest,
+    Node,
+    Not,
+    fact_tests,
+)
+from cds_service.core.evaluate import NEGATIVE, Evaluation, Truths, judge_silence
+from cds_service.core.fact import NOT_DOCUMENTED, Fact
 from cds_service.core.truth import NOT_MET, UNKNOWN
 from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabulary
+from cds_service.core.ways import Ways
 
 Watched = frozenset[str]
+MOST_REGIONS = 256  # combinations of regions that orders name; a sender may make up any number of them
+
+
+class Asleep:
+    """What one request need not judge: the chart says nothing on it. `awake` are the other facts; None: any fact."""
+
+    __slots__ = ("_watch", "awake", "truths")
+
+    def __init__(self, watch: Watch, awake: AbstractSet[str] | None) -> None:
+        self._watch = watch
+        self.awake = awake
+        self.truths = Truths.none() if awake is None else watch.truths(awake)
+
+    def ways(self, evaluation: Evaluation) -> Ways:
+        """The ways open in an evaluation. Those of trees that sleep are the same for every patient."""
+        if self.awake is None:
+            return Ways(evaluation)
+        return Ways(evaluation, self._watch.ways(evaluation.regions), self._sleeps)
+
+    def _sleeps(self, node: Node) -> bool:
+        return self.awake is not None and self._watch.reads(node).isdisjoint(self.awake)
+
+
+class SilentChart:
+    """The facts of a chart that says nothing at all."""
+
+    awake: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Fact] = {}
+
+    def read(self, ref: str) -> Fact:
+        return NOT_DOCUMENTED
 
 
 class Watch:
@@ -21,18 +67,45 @@ class Watch:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._known: dict[tuple[Node, bool], Watched | None] = {}
-        self._silent = Asleep({}, {}, {}, {})
+        self._watched: dict[tuple[Node, bool], Watched | None] = {}
+        self._read: dict[Node, Watched] = {}
+        self._silent = Truths.none()
         self._woken_by: dict[str, list[FactTest]] = {}
+        self._ways: dict[tuple[str, ...], Ways] = {}
 
-    def asleep(self, awake: Iterable[str]) -> Asleep:
+    def truths(self, awake: Iterable[str]) -> Truths:
         """What is true of every test seen so far while only these facts may say something."""
-        found = Asleep(*(getattr(self._silent, name).copy() for name in Asleep.__slots__))
+        found = self._silent.copy()
         for fact in awake:
             for test in self._woken_by.get(fact, ()):
                 (found.support_of_order if test.of_order else found.support).pop(test, None)
                 (found.exclusion_of_order if test.of_order else found.exclusion).pop(test, None)
         return found
+
+    def ways(self, regions: tuple[str, ...]) -> Ways:
+        """The ways open in a chart that says nothing."""
+        found = self._ways.get(regions)
+        if found is None:
+            if len(self._ways) == MOST_REGIONS:
+                self._ways.clear()
+            found = self._ways[regions] = Ways(Evaluation(self._vocabulary, SilentChart(), regions))
+        return found
+
+    def reads(self, node: Node) -> Watched:
+        """Every fact that the truth of a tree and the ways to it may depend on."""
+        found = self._read.get(node)
+        if found is None:
+            found = self._read[node] = frozenset(self._reads(node))
+        return found
+
+    def _reads(self, node: Node) -> Iterator[str]:
+        for test in fact_tests(node):
+            definition = self._vocabulary[test.fact]
+            yield self._name(test)
+            yield from definition.met_when_answered.get(test.argument or "", ())
+            trees = [*_derivations(test, definition), *([definition.ask_with] if definition.ask_with else [])]
+            for tree in trees:
+                yield from self.reads(tree)
 
     def of(self, node: Node, *, open_too: bool = True) -> Watched | None:
         """Facts without any of which a tree is not met and, with `open_too`, not unknown either.
@@ -41,9 +114,9 @@ class Watch:
         watched as "fact(requested_region)", which is awake with the fact for any region.
         """
         key = (node, open_too)
-        if key not in self._known:
-            self._known[key] = self._find(node, open_too)
-        return self._known[key]
+        if key not in self._watched:
+            self._watched[key] = self._find(node, open_too)
+        return self._watched[key]
 
     def touching(self, node: Node) -> Watched | None:
         """Facts without any of which no presentation, finding or plan of a tree is met; None when one is in silence."""

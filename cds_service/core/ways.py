@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import product
+from operator import attrgetter
 
 from cds_service.core.criterion import AllOf, AnyOf, AtLeast, FactTest, Node, Not
 from cds_service.core.evaluate import Evaluation, Reading, judge_value
@@ -14,22 +14,28 @@ from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 
 # More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
 MOST_WAYS = 48
+# Of the ways that a failed query blocks a few tell enough.
+MOST_BLOCKED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to settle a criterion: facts to answer, and silent facts that would have to turn out otherwise."""
+    """One way to settle a criterion: facts to answer, and at most one silent fact that has to turn out otherwise.
+
+    `blocked` are facts that are unknown for a reason that asking does not cure.
+    """
 
     asks: frozenset[str] = frozenset()
     turns: frozenset[str] = frozenset()
-    blocked: frozenset[str] = frozenset()  # unknown for a reason that asking does not cure
+    blocked: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
         return len(self.asks) + len(self.turns) + len(self.blocked)
 
-    def __or__(self, other: Way) -> Way:
-        return Way(self.asks | other.asks, self.turns | other.turns, self.blocked | other.blocked)
+    @property
+    def order(self) -> tuple[int, list[str], list[str], list[str]]:
+        return self.size, sorted(self.asks), sorted(self.turns), sorted(self.blocked)
 
     def within(self, other: Way) -> bool:
         return self.asks <= other.asks and self.turns <= other.turns and self.blocked <= other.blocked
@@ -39,41 +45,56 @@ SETTLED = (Way(),)
 
 
 class Ways:
-    """The ways open in one evaluation. Trees that many criteria share are worked out once."""
+    """The ways open in one evaluation. Trees that many criteria share are worked out once.
 
-    __slots__ = ("_evaluation", "_gaps", "_known")
+    Those of trees that `sleeps` tells to depend on no known fact are taken from `silent`, which outlives the request.
+    """
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    __slots__ = ("_evaluation", "_gaps", "_known", "_silent", "_sleeps")
+
+    def __init__(
+        self, evaluation: Evaluation, silent: Ways | None = None, sleeps: Callable[[Node], bool] | None = None
+    ) -> None:
         self._evaluation = evaluation
+        self._silent = silent
+        self._sleeps = sleeps
         self._known: dict[tuple[Node, Truth, bool], tuple[Way, ...]] = {}
         self._gaps: dict[tuple[Node, Truth], frozenset[str]] = {}
 
     def to(self, node: Node, want: Truth = MET, *, turning: bool = False) -> tuple[Way, ...]:
         """The smallest ways in which `node` becomes `want` (MET or NOT_MET); empty when nothing can.
 
-        With `turning`, silent facts that are read as absent may turn out otherwise; without, only open facts count.
+        With `turning`, one silent fact that is read as absent may turn out otherwise; without, only open facts count.
         """
         key = (node, want, turning)
         ways = self._known.get(key)
         if ways is None:
-            ways = self._known[key] = self._find(node, want, turning)
+            silent = self._silent_ways(node)
+            ways = self._find(node, want, turning) if silent is None else silent.to(node, want, turning=turning)
+            self._known[key] = ways
         return ways
 
+    def _silent_ways(self, node: Node) -> Ways | None:
+        return self._silent if self._sleeps is not None and self._sleeps(node) else None
+
     def _find(self, node: Node, want: Truth, turning: bool) -> tuple[Way, ...]:
+        if self._evaluation.truth(node) is want:
+            return SETTLED
         match node:
             case FactTest():
-                options = [self._ways_of(node, ref, want, turning) for ref in node.refs(self._evaluation.regions)]
+                refs = node.refs(self._evaluation.regions)
+                options = (self._ways_of(node, ref, want, turning) for ref in refs)
                 return _either(options) if want is MET else _together(options)
             case Not(part):
                 return self.to(part, NOT_MET if want is MET else MET, turning=turning)
             case AllOf(parts):
-                options = [self.to(part, want, turning=turning) for part in parts]
+                options = (self.to(part, want, turning=turning) for part in parts)
                 return _together(options) if want is MET else _either(options)
             case AnyOf(parts):
-                options = [self.to(part, want, turning=turning) for part in parts]
+                options = (self.to(part, want, turning=turning) for part in parts)
                 return _either(options) if want is MET else _together(options)
             case AtLeast():
-                return SETTLED if self._evaluation.truth(node) is want else ()
+                return ()
 
     def gap(self, node: Node, want: Truth = MET) -> frozenset[str]:
         """The facts that would have to come out otherwise for `node` to become `want`, by the shortest way.
@@ -83,10 +104,14 @@ class Ways:
         key = (node, want)
         found = self._gaps.get(key)
         if found is None:
-            found = self._gaps[key] = self._find_gap(node, want)
+            silent = self._silent_ways(node)
+            found = self._find_gap(node, want) if silent is None else silent.gap(node, want)
+            self._gaps[key] = found
         return found
 
     def _find_gap(self, node: Node, want: Truth) -> frozenset[str]:
+        if self._evaluation.truth(node) is want:
+            return frozenset()
         match node:
             case FactTest():
                 gaps = [self._gap_of(node, ref, want) for ref in node.refs(self._evaluation.regions)]
@@ -100,7 +125,7 @@ class Ways:
                 gaps = [self.gap(part, want) for part in parts]
                 return self._shortest(gaps) if want is MET else frozenset[str]().union(*gaps)
             case AtLeast():
-                return frozenset() if self._evaluation.truth(node) is want else frozenset({str(node.count)})
+                return frozenset({str(node.count)})
 
     def _shortest(self, gaps: list[frozenset[str]]) -> frozenset[str]:
         return min(gaps, key=lambda gap: (sum(map(self._evaluation.is_indication, gap)), len(gap)), default=frozenset())
@@ -135,20 +160,37 @@ class Ways:
 
 
 def _either(options: Iterable[tuple[Way, ...]]) -> tuple[Way, ...]:
-    return _smallest(way for option in options for way in option)
+    return _smallest([way for option in options for way in option])
 
 
 def _together(options: Iterable[tuple[Way, ...]]) -> tuple[Way, ...]:
     ways: tuple[Way, ...] = SETTLED
     for option in options:
-        ways = _smallest(one | other for one, other in product(ways, option))
+        if option is not SETTLED:
+            ways = _smallest([both for one in ways for other in option if (both := _joined(one, other)) is not None])
+        if not ways:
+            break
     return ways
 
 
-def _smallest(ways: Iterable[Way]) -> tuple[Way, ...]:
+def _joined(one: Way, other: Way) -> Way | None:
+    """Both ways at once; None when two silent facts would have to turn out otherwise."""
+    turns = one.turns | other.turns
+    if len(turns) > 1:
+        return None
+    return Way(one.asks | other.asks, turns, one.blocked | other.blocked)
+
+
+def _smallest(ways: list[Way]) -> tuple[Way, ...]:
     """Without ways that contain another one, smallest first."""
+    if len(ways) < 2:
+        return tuple(ways)
     kept: list[Way] = []
-    for way in sorted(set(ways), key=lambda w: (w.size, sorted(w.asks), sorted(w.turns))):
+    blocked = 0
+    for way in sorted(set(ways), key=attrgetter("order")):
+        if blocked >= MOST_BLOCKED and way.blocked:
+            continue
         if not any(smaller.within(way) for smaller in kept):
             kept.append(way)
+            blocked += bool(way.blocked)
     return tuple(kept[:MOST_WAYS])
