@@ -52,7 +52,7 @@ def use_site(app: Flask, *, demo: bool | None = None) -> None:
 
 
 def add_to_navigation(app: Flask, label: str, endpoint: str, order: int) -> None:
-    """Shows a page in the header of every page. Lower `order` stands further left; the site's name leads to the first."""
+    """Shows a page in the header of every page. Lower `order` stands further left, and the site's name leads there."""
     use_site(app)
     app.extensions[_SITE]["places"].append(Place(label, endpoint, order))
 
