@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from cds_service.resources import fixtures_dir
 from cds_service.web.demo.hook_requests import request_path
-from tests.functional.browsing import WIDTHS, a_browser, a_page, axe_findings, is_wider_than_the_window
-from tests.functional.demo_server import running_demo
+from tests.functional.browsing import axe_findings, is_wider_than_the_window
 
 REVIEWS = "org.spine-imaging-cds.reviews"
 pytestmark = pytest.mark.browser
@@ -55,42 +54,19 @@ class Story:
         return f"{address}&topic={topic}" if topic else address
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_demo(tmp_path_factory.mktemp("demo"), app=True) as address:
-        yield address
-
-
 @pytest.fixture
-def demo(running: str) -> Iterator[str]:
+def demo(demo_with_app: str) -> Iterator[str]:
     """What a test records must not help the next one."""
-    before = set(written(running))
-    yield running
-    for ident in set(written(running)) - before:
-        requests.delete(f"{running}/fhir/QuestionnaireResponse/{ident}", timeout=30)
+    before = set(written(demo_with_app))
+    yield demo_with_app
+    for ident in set(written(demo_with_app)) - before:
+        requests.delete(f"{demo_with_app}/fhir/QuestionnaireResponse/{ident}", timeout=30)
 
 
 def written(demo: str, **of: str) -> list[str]:
     """Ids of the QuestionnaireResponses that the record system holds."""
     found = requests.get(f"{demo}/fhir/QuestionnaireResponse", params={"_count": "1000", **of}, timeout=30).json()
     return [entry["resource"]["id"] for entry in found.get("entry", ())]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with a_browser(chromium) as started:
-        yield started
-
-
-@pytest.fixture
-def problems() -> list[str]:
-    return []
-
-
-@pytest.fixture(params=WIDTHS)
-def page(browser: Browser, demo: str, problems: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
-    with a_page(browser, demo, problems, request.param) as opened:
-        yield opened
 
 
 def check_looks(page: Page) -> None:

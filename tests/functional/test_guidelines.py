@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.functional.browsing import WIDTHS, a_browser, a_page, axe_findings, is_wider_than_the_window
-from tests.functional.demo_server import running_demo
+from tests.functional.browsing import axe_findings, is_wider_than_the_window
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_demo(tmp_path_factory.mktemp("demo")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with a_browser(chromium) as started:
-        yield started
-
-
-@pytest.fixture(params=WIDTHS)
-def page(browser: Browser, demo: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    with a_page(browser, demo, [], request.param) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(

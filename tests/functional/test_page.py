@@ -9,43 +9,23 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.functional.browsing import WIDTHS, a_browser, a_page, axe_findings, is_wider_than_the_window
-from tests.functional.demo_server import running_demo
+from tests.functional.browsing import a_page, axe_findings, is_wider_than_the_window
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_demo(tmp_path_factory.mktemp("demo"), app=True) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with a_browser(chromium) as started:
-        yield started
+def demo(demo_with_app: str) -> str:
+    return demo_with_app
 
 
 @pytest.fixture
-def problems() -> list[str]:
-    return []
-
-
-@pytest.fixture(params=WIDTHS)
-def page(request: pytest.FixtureRequest, browser: Browser, demo: str, problems: list[str]) -> Iterator[Page]:
-    """At each width, with axe and the console clean at the end."""
-    with a_page(browser, demo, problems, request.param) as opened:
-        yield opened
-        if opened.url.startswith(demo) and "/fhir" not in opened.url:
-            assert axe_findings(opened) == []
-            assert not is_wider_than_the_window(opened)
-
-
-@pytest.fixture
-def wide(browser: Browser, demo: str, problems: list[str]) -> Iterator[Page]:
-    with a_page(browser, demo, problems) as opened:
-        yield opened
+def page(page: Page, demo: str) -> Iterator[Page]:
+    """With axe and the layout clean at the end."""
+    yield page
+    if page.url.startswith(demo) and "/fhir" not in page.url:
+        assert axe_findings(page) == []
+        assert not is_wider_than_the_window(page)
 
 
 def open_patient(page: Page, slug: str, hook: str = "order-select") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ from cds_service.web import demo as demo_parts
 from cds_service.web.demo.hook_requests import HOOKS, hook_request, request_path
 from cds_service.web.demo.moved import moved
 from cds_service.web.demo.stories import Expected, Story, load_stories
-from tests.functional.demo_server import running_demo
 from tests.serving import serving
 
 FIXTURES = fixtures_dir()
@@ -32,12 +30,6 @@ REVIEWS = "org.spine-imaging-cds.reviews"
 STORIES = load_stories(FIXTURES)
 each_story = pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
 each_hook = pytest.mark.parametrize("hook", HOOKS)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_demo(tmp_path_factory.mktemp("demo")) as address:
-        yield address
 
 
 def ask(demo: str, story: Story, hook: str, **changed: Any) -> dict[str, Any]:
