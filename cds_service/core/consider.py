@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date
 
@@ -49,8 +50,8 @@ class Consideration:
         watch: Watch,
         plan_of: Callable[[Study, date, Stage], Plan],
         catalogue: Catalogue,
-        indications: Iterable[str],
-        spinal_indications: Iterable[str],
+        indications: AbstractSet[str],
+        spinal_indications: AbstractSet[str],
         studies: Mapping[str, Study],
         drafted: frozenset[str] = frozenset(),
     ) -> None:
@@ -59,12 +60,13 @@ class Consideration:
         self._vocabulary = vocabulary
         self._plan_of = plan_of
         self._catalogue = catalogue
-        self._indications = tuple(indications)
-        self._spinal_indications = tuple(spinal_indications)
+        self._indications = indications
+        self._spinal_indications = spinal_indications
         self._studies = studies
         self._drafted = drafted
         self._judges: dict[str, Judge] = {}
         self._verdicts: dict[str, Verdict] = {}
+        self._indicated: bool | None = None
         self._asleep = Asleep(watch, facts.awake)
         self._stage = stage_of(facts.read(AGE).value)
         self.judge = self.judge_of(order.study)
@@ -138,12 +140,15 @@ class Consideration:
         return self._facts.read(ref).value is True
 
     def _has_indication(self) -> bool:
-        return self._any_documented(self._indications)
+        if self._indicated is None:
+            self._indicated = self._any_documented(self._indications)
+        return self._indicated
 
-    def _any_documented(self, refs: tuple[str, ...]) -> bool:
+    def _any_documented(self, refs: AbstractSet[str]) -> bool:
+        awake = self._facts.awake
         return any(
             fact.value is True or (isinstance(fact.value, str) and fact.value != "none")
-            for fact in map(self.judge.evaluation.fact, refs)
+            for fact in map(self.judge.evaluation.fact, refs if awake is None else refs & awake)
         )
 
     def _mri_verdicts(self, study: Study) -> Iterator[Verdict]:

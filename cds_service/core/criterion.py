@@ -6,7 +6,7 @@ Trees are made once, at start-up, and compared by identity: a request then judge
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -51,6 +51,11 @@ class FactTest:
     comparison: Comparison = Comparison.MET
     operand: float | str | Container[str] | None = None
     of_order: bool = False
+    _refs: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        name = self.fact if self.argument is None else f"{self.fact}({self.argument})"
+        object.__setattr__(self, "_refs", (name,))
 
     def truth(self, view: View) -> Truth:
         known = (view.known_of_order if self.of_order else view.known).get(self)
@@ -58,15 +63,13 @@ class FactTest:
 
     def refs(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """The fact ids this test reads for an order of these regions, arguments filled in."""
-        if self.argument is None:
-            return (self.fact,)
         if self.argument == REQUESTED_REGION:
-            return tuple(f"{self.fact}({region})" for region in regions)
-        return (f"{self.fact}({self.argument})",)
+            return tuple([f"{self.fact}({region})" for region in regions])
+        return self._refs
 
     @property
     def name(self) -> str:
-        return self.fact if self.argument is None else f"{self.fact}({self.argument})"
+        return self._refs[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

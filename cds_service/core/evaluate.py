@@ -67,9 +67,11 @@ class Truths:
 
 
 class ReadingView:
-    """The truths found so far under one reading of silence: of the patient, and of this order."""
+    """The truths found so far under one reading of silence: of tests on the patient, of tests on this order, and of
+    the trees that were asked for as a whole.
+    """
 
-    __slots__ = ("_evaluation", "_reading", "known", "known_of_order")
+    __slots__ = ("_evaluation", "_reading", "known", "known_of_order", "trees")
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class ReadingView:
         self._reading = reading
         self.known = known
         self.known_of_order = known_of_order
+        self.trees: dict[Node, Truth] = {}
 
     def judge(self, test: FactTest) -> Truth:
         found = self._evaluation.truth_of_test(test, self._reading)
@@ -123,7 +126,11 @@ class Evaluation:
         return found
 
     def truth(self, node: Node, reading: Reading = Reading.SUPPORT) -> Truth:
-        return node.truth(self._support if reading is Reading.SUPPORT else self._exclusion)
+        view = self._support if reading is Reading.SUPPORT else self._exclusion
+        found = view.trees.get(node)
+        if found is None:
+            found = view.trees[node] = node.truth(view)
+        return found
 
     def truth_of_test(self, test: FactTest, reading: Reading) -> Truth:
         """Judges one test. Callers want `truth`, which remembers."""
@@ -152,26 +159,32 @@ class Evaluation:
         definition = self.vocabulary.get(ref.partition("(")[0])
         return definition is not None and definition.role is Role.INDICATION
 
-    def bearing(self, node: Node) -> Iterator[str]:
+    def bearing(self, node: Node) -> list[str]:
         """The facts that bear on the truth of a tree: of a met alternative only what meets it, and of a summary
         (`named_whole`) nothing inside unless it is met.
         """
+        found: list[str] = []
+        self._add_bearing(node, found)
+        return found
+
+    def _add_bearing(self, node: Node, found: list[str]) -> None:
         match node:
             case FactTest():
-                yield from node.refs(self.regions)
+                refs = node.refs(self.regions)
+                found += refs
                 met = self.truth(node) is MET
                 if self.vocabulary[node.fact].named_whole is None or met:
-                    for ref in node.refs(self.regions):
+                    for ref in refs:
                         derivation = self.derivation(node, ref)
                         if derivation is not None and not (met and self.truth(derivation) is not MET):
-                            yield from self.bearing(derivation)
+                            self._add_bearing(derivation, found)
             case Not(part):
-                yield from self.bearing(part)
+                self._add_bearing(part, found)
             case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
                 met_only = isinstance(node, AnyOf) and self.truth(node) is MET
                 for part in parts:
                     if not met_only or self.truth(part) is MET:
-                        yield from self.bearing(part)
+                        self._add_bearing(part, found)
 
     def touches(self, node: Node) -> bool:
         """Whether a presentation, finding or plan that the tree asks for is met: it speaks of this patient."""

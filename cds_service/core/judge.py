@@ -49,7 +49,7 @@ class Judge:
     `live` is the plan without the criteria that are asleep.
     """
 
-    __slots__ = ("_circumstances", "_urgent", "evaluation", "live", "plan", "ways")
+    __slots__ = ("_circumstances", "_fits", "_urgent", "evaluation", "live", "plan", "ways")
 
     def __init__(self, plan: Plan, evaluation: Evaluation, asleep: Asleep, circumstances: Circumstances) -> None:
         self.plan = plan
@@ -57,6 +57,7 @@ class Judge:
         self.evaluation = evaluation
         self.ways = asleep.ways(evaluation)
         self._circumstances = circumstances
+        self._fits: dict[tuple[FactTest, ...], Truth] = {}
         self._urgent: bool | None = None
 
     def verdict(self) -> Verdict:
@@ -203,7 +204,10 @@ class Judge:
 
     def fits(self, criterion: Criterion) -> Truth:
         """Whether the patient is of the age the criterion speaks of."""
-        return truth.all_of(map(self.evaluation.truth, criterion.ages))
+        found = self._fits.get(criterion.ages)
+        if found is None:
+            found = self._fits[criterion.ages] = truth.all_of(map(self.evaluation.truth, criterion.ages))
+        return found
 
     def holds(self, criterion: Criterion, reading: Reading = Reading.SUPPORT) -> Truth:
         fits = self.fits(criterion)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from cds_service.core.criterion import (
     AllOf,
@@ -55,14 +56,29 @@ class Path:
     accruing: tuple[FactTest, ...]
 
 
+Entry = tuple[str, Criterion | Path]  # one criterion, and the group of a plan that it stands in
+GROUPS = (
+    "urgent",
+    "pointers",
+    "technique",
+    "paths",
+    "red_flags",
+    "substitutions",
+    "exclusions",
+    "referrals",
+    "preferences",
+    "hints",
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The criteria that speak of one study in one set of documents.
 
     `paths` hold every sufficient support, red flags included. `substitutions` are criteria by which a CT stands in
     for an MRI that is itself supported. `yielding` are document ids that never refuse this study, because a document
-    they yield to speaks of it. `hints` are exclusions that never change a result. `wakes` gives for a fact the
-    criteria that it wakes; the `sleepless` ones count although the chart is silent.
+    they yield to speaks of it. `hints` are exclusions that never change a result. `wakes` says which of the `entries`
+    a fact wakes; the `sleepless` ones count although the chart is silent.
     """
 
     urgent: tuple[Criterion, ...]
@@ -76,8 +92,9 @@ class Plan:
     preferences: tuple[Criterion, ...]
     hints: tuple[Criterion, ...]
     yielding: frozenset[str]
-    wakes: Mapping[str, frozenset[Criterion]]
-    sleepless: frozenset[Criterion]
+    entries: tuple[Entry, ...] = ()
+    wakes: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    sleepless: frozenset[int] = frozenset()
 
     def awake(self, facts: Iterable[str]) -> Plan:
         """Without the criteria that are not met, and do not speak of the patient, while only these facts may say
@@ -85,26 +102,13 @@ class Plan:
         """
         woken = set(self.sleepless)
         for fact in facts:
-            found = self.wakes.get(fact)
-            if found is not None:
-                woken |= found
-
-        def kept(criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-            return tuple([criterion for criterion in criteria if criterion in woken])
-
-        return replace(
-            self,
-            urgent=kept(self.urgent),
-            pointers=kept(self.pointers),
-            technique=kept(self.technique),
-            paths=tuple([path for path in self.paths if path.criterion in woken]),
-            red_flags=tuple([path for path in self.red_flags if path.criterion in woken]),
-            substitutions=kept(self.substitutions),
-            exclusions=kept(self.exclusions),
-            referrals=kept(self.referrals),
-            preferences=kept(self.preferences),
-            hints=kept(self.hints),
-        )
+            woken.update(self.wakes.get(fact, ()))
+        kept: dict[str, list[Any]] = {group: [] for group in GROUPS}
+        for number in sorted(woken):
+            group, entry = self.entries[number]
+            kept[group].append(entry)
+        groups: dict[str, Any] = {group: tuple(entries) for group, entries in kept.items()}
+        return Plan(**groups, yielding=self.yielding)
 
     def criteria(self) -> Iterable[Criterion]:
         """Every criterion of the plan, prerequisites included, in the order of judgement."""
@@ -163,32 +167,32 @@ def plan_for(
         preferences=tuple(of(Outcome.PREFER_INSTEAD)),
         hints=tuple(c for c in exclusions if c not in binding),
         yielding=yielding,
-        wakes={},
-        sleepless=frozenset(),
     )
     return _watched(plan, watch)
 
 
 def _watched(plan: Plan, watch: Watch) -> Plan:
     """The plan with what wakes each of its criteria: facts by which it may hold, be asked for, or speak of anyone."""
-    trees: dict[Criterion, list[Node]] = {}
-    for criterion in plan.criteria():
-        asked = criterion.ask_open.when if criterion.ask_open is not None else None
-        trees[criterion] = [node for node in (criterion.when, asked) if node is not None]
-    trees |= {path.criterion: [path.when] for path in plan.paths}
-    by_fact: dict[str, set[Criterion]] = {}
+    entries: tuple[Entry, ...] = tuple((group, entry) for group in GROUPS for entry in getattr(plan, group))
+    wakes: dict[str, set[int]] = {}
     sleepless = set()
-    for criterion, nodes in trees.items():
-        watched = [facts for node in nodes for facts in (watch.of(node), watch.touching(node))]
-        if None in watched:
-            sleepless.add(criterion)
-        for facts in watched:
+    for number, (_, entry) in enumerate(entries):
+        for facts in (facts for tree in _trees(entry) for facts in (watch.of(tree), watch.touching(tree))):
+            if facts is None:
+                sleepless.add(number)
             for fact in facts or ():
-                by_fact.setdefault(fact, set()).add(criterion)
+                wakes.setdefault(fact, set()).add(number)
     for path in plan.paths:
         watch.of(path.whole)  # the tests of prerequisites are judged as well
-    wakes = {fact: frozenset(criteria) for fact, criteria in by_fact.items()}
-    return replace(plan, wakes=wakes, sleepless=frozenset(sleepless))
+    found = {fact: frozenset(numbers) for fact, numbers in wakes.items()}
+    return replace(plan, entries=entries, wakes=found, sleepless=frozenset(sleepless))
+
+
+def _trees(entry: Criterion | Path) -> Iterator[Node]:
+    if entry.when is not None:
+        yield entry.when
+    if isinstance(entry, Criterion) and entry.ask_open is not None:
+        yield entry.ask_open.when
 
 
 def _any_study(criterion: Criterion) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -63,8 +64,8 @@ class Guidelines:
     value_sets: Codebook
     sections: Mapping[str, Section]
     policy_sets: PolicySets
-    indications: tuple[str, ...]
-    spinal_indications: tuple[str, ...]
+    indications: AbstractSet[str]
+    spinal_indications: AbstractSet[str]
     watch: Watch
     _facts: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict, repr=False)
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict, repr=False)
@@ -211,9 +212,12 @@ def _documents(path: Path) -> dict[str, Document]:
     return documents
 
 
-def _indications(vocabulary: Vocabulary, *, spinal: bool) -> tuple[str, ...]:
-    """Every fact, arguments filled in, whose being met is a reason to image; with `spinal`, the spine in particular."""
-    return tuple(
+def _indications(vocabulary: Vocabulary, *, spinal: bool) -> AbstractSet[str]:
+    """Every fact, arguments filled in, whose being met is a reason to image; with `spinal`, the spine in particular.
+
+    In the order of the vocabulary.
+    """
+    return dict.fromkeys(
         f"{definition.id}({argument})" if argument else definition.id
         for definition in vocabulary.values()
         if definition.role is Role.INDICATION
@@ -221,4 +225,4 @@ def _indications(vocabulary: Vocabulary, *, spinal: bool) -> tuple[str, ...]:
         and definition.type in (FactType.BOOLEAN, FactType.CODE)
         for argument in (definition.arguments or ("",))
         if not (spinal and argument in definition.elsewhere)
-    )
+    ).keys()

@@ -39,7 +39,7 @@ def register(app: Flask, settings: Settings, desk: Desk, store: Store) -> None:
                 servers=settings.fhir_access,
                 visits=Visits(Sealed(open_app_sessions(settings.store_url)), secure=not settings.demo),
                 asker=Asker(guidelines.vocabulary, desk.templates.words),
-                indications=guidelines.spinal_indications,
+                indications=tuple(guidelines.spinal_indications),
                 asked_by=partial(asked_by, engine=store.engine),
                 now=desk.now,
             )
