@@ -1,7 +1,7 @@
 """The hook request of a story: what an EHR would send while this patient's order is written.
 
-Request files in `fhir_fixtures/requests` are made from the charts by `python -m cds_service.web.demo`, and a test holds
-them to it.
+Request files in `fhir_fixtures/requests` are made from the charts by this module, run as a program (`make golden`), and
+a test holds them to it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import NAMESPACE_URL, uuid5
 
+from cds_service import resources
 from cds_service.hooks.chart_keys import PATIENT, TABLE, ChartKey
 from cds_service.hooks.request_schema import ORDER_SELECT, ORDER_SIGN
 from cds_service.web.demo import search
@@ -81,3 +82,7 @@ def _prefetched(story: Story, row: ChartKey, store: ResourceStore, fhir_server: 
     filled = row.template.replace("{{context.patientId}}", story.patient["id"])
     query = search.read_query(row.resource_type, parse_qsl(filled.partition("?")[2]), strict=True)
     return search.run(store, row.resource_type, query, fhir_server)
+
+
+if __name__ == "__main__":
+    write_requests(resources.fixtures_dir())

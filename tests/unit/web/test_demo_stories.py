@@ -112,7 +112,7 @@ def test_patients_differ_and_shared_resources_agree() -> None:
 @each_story
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_request_file_is_what_the_chart_gives(story: Story, hook: str) -> None:
-    """When this fails: python -m cds_service.web.demo"""
+    """When this fails: make golden"""
     written = json.loads(hook_requests.request_path(FIXTURES, story.slug, hook).read_text())
     assert written == hook_requests.hook_request(story, hook)
 
