@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,7 @@ from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.facts.evidence import day_of, member_of, referenced, regions_in, source_of
 from cds_service.facts.registry import fact, open_fact
 from cds_service.fhir.dates import DayRange, read_date
+from cds_service.fhir.elements import mappings, reference
 from cds_service.fhir.status import Verification, current, verification
 
 if TYPE_CHECKING:
@@ -67,12 +68,16 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """The start of the current symptoms lies between `first` and `last`, both included; None where not bounded."""
+    """The start of the current symptoms lies between `first` and `last`, both included; None where not bounded.
+
+    `unread`: problems that could tell more could not be read.
+    """
 
     first: date | None = None
     last: date | None = None
     how: How = How.UNKNOWN
     sources: tuple[Source, ...] = ()
+    unread: bool = False
 
     @property
     def known(self) -> bool:
@@ -100,7 +105,24 @@ class Episode:
 def find_episode(chart: Chart) -> Episode:
     """Stated start or change; else the onset of the problem the order refers to; else of the newest problem of the
     ordered region. A problem with only a recent date of writing bounds the start from one side."""
-    return _stated(chart) or _of_reason(chart) or _of_problems(chart) or Episode()
+    return _stated(chart) or _as_far_as_read(chart, _of_reason(chart) or _of_problems(chart) or Episode())
+
+
+def _as_far_as_read(chart: Chart, found: Episode) -> Episode:
+    """While problems are unread, a newer one may be among them, or the one that the order refers to: the start may be
+    any day since that of the problem that is known, and in the second case any day at all."""
+    if not chart.record.failures(("Condition",)):
+        return found
+    reason_unread = _refers_to_what_was_not_read(chart)
+    if found.how is How.REASON and not reason_unread:
+        return found
+    first = None if reason_unread and found.how is not How.REASON else found.first
+    return replace(found, first=first, last=found.last and chart.review_date, unread=True)
+
+
+def _refers_to_what_was_not_read(chart: Chart) -> bool:
+    named = map(reference, mappings(chart.order.resource.get("reasonReference")))
+    return any(name and chart.record.resolve(name, chart.order.resource) is None for name in named)
 
 
 def _stated(chart: Chart) -> Episode | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Source
-from cds_service.core.truth import MET, UNKNOWN
+from cds_service.core.truth import NOT_MET, UNKNOWN
 from cds_service.core.value_set import CodeSet, Member
 from cds_service.fhir.codes import codings
 from cds_service.fhir.dates import DayRange, date_of, start_of
@@ -80,13 +80,18 @@ def happened(chart: Chart, when: DayRange | None) -> bool:
 
 
 def recent_enough(chart: Chart, when: DayRange | None, days: int) -> bool:
-    """Since the symptoms began; where that cannot be told, within so many days of the review date."""
+    """Since the symptoms began; where that cannot be told, within so many days of the review date.
+
+    While newer problems may be unread, what came after the one that is known still counts: this is asked for signs of
+    danger, and one that is there is not dismissed for what nobody could read.
+    """
     if when is None or when.first > chart.review_date:
         return False
-    placed = chart.episode.since(when)
-    if placed is UNKNOWN:
+    episode = chart.episode
+    placed = episode.since(when)
+    if placed is UNKNOWN and not (episode.unread and episode.known):
         return (chart.review_date - when.first).days <= days
-    return placed is MET
+    return placed is not NOT_MET
 
 
 def within_days(chart: Chart, when: DayRange | None, days: int) -> bool:

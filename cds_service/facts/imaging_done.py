@@ -159,7 +159,7 @@ def _picture_kind(study: Resource) -> str | None:
 # -- plain x-ray ----------------------------------------------------------------------------------------------------
 
 
-@fact("plain_xray_available", reads=_READS, needs=(IMAGED,))
+@fact("plain_xray_available", reads=_READS, needs=(IMAGED,), in_episode=True)
 def plain_xray_available(chart: Chart, argument: str | None) -> Fact | None:
     """A reported x-ray of the region, taken since the symptoms began; the first day counts.
 
@@ -182,7 +182,7 @@ def plain_xray_available(chart: Chart, argument: str | None) -> Fact | None:
     return open_fact(*merged(source for source, _ in close), note=close[0][1]) if close else None
 
 
-@fact("xray_result", reads=_READS, needs=(IMAGED,))
+@fact("xray_result", reads=_READS, needs=(IMAGED,), in_episode=True)
 def xray_result(chart: Chart, argument: str | None) -> Fact | None:
     """The coded conclusion of the latest x-ray of the region in this episode. Words are shown, never read."""
     films = [film for film in examinations(chart, frozenset({"XR"}), argument) if film.report is not None]
@@ -244,21 +244,28 @@ def months_since_prior_imaging(chart: Chart, argument: str | None) -> Fact | Non
     return _since(chart, latest_advanced(chart, argument), "months")
 
 
-@fact("diagnostic_mri_available", reads=_READS, needs=(IMAGED,))
+@fact("diagnostic_mri_available", reads=_READS, needs=(IMAGED,), in_episode=True)
 def diagnostic_mri_available(chart: Chart, argument: str | None) -> Fact | None:
     """A reported MRI of the region in this episode."""
-    for study in examinations(chart, frozenset({"MR"}), argument):
-        if study.report is not None and chart.episode.since(study.day) is MET:
-            return Fact.of(True, study.source)
-    return None
+    return _in_episode(chart, [study for study in examinations(chart, frozenset({"MR"}), argument) if study.report])
 
 
-@fact("mri_nondiagnostic", reads=_READS, needs=(IMAGED,))
+def _in_episode(chart: Chart, studies: list[Examination]) -> Fact | None:
+    """Whether one of these studies was done since the symptoms began. Open with those that may have been."""
+    placed = [(study.source, chart.episode.since(study.day)) for study in studies]
+    done = [source for source, since in placed if since is MET]
+    if done:
+        return Fact.of(True, done[0])
+    close = [source for source, since in placed if since is UNKNOWN]
+    return open_fact(*merged(close), note=chart.episode.missing()) if close else None
+
+
+@fact("mri_nondiagnostic", reads=_READS, needs=(IMAGED,), in_episode=True)
 def mri_nondiagnostic(chart: Chart, argument: str | None) -> Fact | None:
     return _nondiagnostic(chart, "MR", argument, "mri_nondiagnostic")
 
 
-@fact("ct_nondiagnostic", reads=_READS, needs=(IMAGED,))
+@fact("ct_nondiagnostic", reads=_READS, needs=(IMAGED,), in_episode=True)
 def ct_nondiagnostic(chart: Chart, argument: str | None) -> Fact | None:
     return _nondiagnostic(chart, "CT", argument, "ct_nondiagnostic")
 
@@ -287,14 +294,12 @@ def xray_or_ct_suspicious_for_infection(chart: Chart, _argument: str | None) -> 
     return None
 
 
-@fact("new_compression_fracture_on_xray", reads=_READS, needs=(IMAGED,))
+@fact("new_compression_fracture_on_xray", reads=_READS, needs=(IMAGED,), in_episode=True)
 def new_compression_fracture_on_xray(chart: Chart, _argument: str | None) -> Fact | None:
     """A coded vertebral fracture in the conclusion of an x-ray of this episode. A diagnosis alone is no x-ray."""
     codes = chart.codes("vertebral-compression-fracture")
-    for film in examinations(chart, frozenset({"XR"})):
-        if member_in(codes, (film.report or {}).get("conclusionCode")) and chart.episode.since(film.day) is MET:
-            return Fact.of(True, film.source)
-    return None
+    films = examinations(chart, frozenset({"XR"}))
+    return _in_episode(chart, [film for film in films if member_in(codes, (film.report or {}).get("conclusionCode"))])
 
 
 @fact("spect_result", reads=_READS, needs=(IMAGED,))
@@ -371,7 +376,7 @@ def _since(chart: Chart, study: Examination | None, unit: str) -> Fact | None:
     return Fact.of(value, study.source, since=study.day.last)
 
 
-@fact("order_flag(si_joint_imaging_together)", reads=_READS, needs=(FLAGGED, DRAFTED, IMAGED))
+@fact("order_flag(si_joint_imaging_together)", reads=_READS, needs=(FLAGGED, DRAFTED, IMAGED), in_episode=True)
 def si_joint_imaging_together(chart: Chart, _argument: str | None) -> Fact | None:
     """Sacroiliac joints: drafted beside the spine study, flagged on the order, or imaged since the symptoms began."""
     if "si_joint_imaging_together" in chart.order.flags:
@@ -381,7 +386,4 @@ def si_joint_imaging_together(chart: Chart, _argument: str | None) -> Fact | Non
     beside = [draft for draft in chart.drafts if draft.study.advanced and "pelvis" in draft.regions]
     if beside:
         return Fact.of(True, *merged(map(chart.source_of_order, beside)))
-    for study in examinations(chart, ADVANCED, "pelvis"):
-        if study.report is not None and chart.episode.since(study.day) is MET:
-            return Fact.of(True, study.source)
-    return None
+    return _in_episode(chart, [study for study in examinations(chart, ADVANCED, "pelvis") if study.report])

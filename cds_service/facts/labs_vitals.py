@@ -43,7 +43,7 @@ def _recent(chart: Chart, value_set: str) -> Iterator[tuple[Resource, DayRange |
             yield observation, day, source_of(observation, day)
 
 
-@fact("body_temperature_f", reads=("Observation",), needs=(_TEMPERATURE,))
+@fact("body_temperature_f", reads=("Observation",), needs=(_TEMPERATURE,), in_episode=True)
 def body_temperature_f(chart: Chart, _argument: str | None) -> Fact | None:
     """The highest temperature of the episode in degrees Fahrenheit, unrounded."""
     highest: tuple[float, Source] | None = None
@@ -142,7 +142,7 @@ def _is_positive(observation: Resource) -> bool | None:
     return _NO_GROWTH.isdisjoint(values)
 
 
-@fact("glasgow_coma_scale", reads=("Observation",), needs=("obs-gcs",))
+@fact("glasgow_coma_scale", reads=("Observation",), needs=("obs-gcs",), in_episode=True)
 def glasgow_coma_scale(chart: Chart, _argument: str | None) -> Fact | None:
     """The lowest total of the event: a child that was drowsy and has woken up was drowsy all the same."""
     readings: list[tuple[float, Source, DayRange | None]] = []
@@ -162,7 +162,7 @@ def glasgow_coma_scale(chart: Chart, _argument: str | None) -> Fact | None:
     return Fact.of(value, source, note=note)
 
 
-@fact("exam_finding(no_eye_opening)", reads=("Observation",), needs=("obs-gcs",))
+@fact("exam_finding(no_eye_opening)", reads=("Observation",), needs=("obs-gcs",), in_episode=True)
 def no_eye_opening(chart: Chart, _argument: str | None) -> Fact | None:
     """Eye score 1 in the event; any other score says that the eyes opened."""
     found = Found()
@@ -183,7 +183,7 @@ def _elements(observation: Resource, loinc: str) -> Iterator[Resource]:
             yield component
 
 
-@fact("radicular_pain_vas", reads=("Observation",), needs=("obs-pain-severity",))
+@fact("radicular_pain_vas", reads=("Observation",), needs=("obs-pain-severity",), in_episode=True)
 def radicular_pain_vas(chart: Chart, _argument: str | None) -> Fact | None:
     """The latest pain score that is tied to a radiculopathy. A score that does not say where the pain is, is shown."""
     readings: list[tuple[DayRange | None, float | Range | None, Source]] = []

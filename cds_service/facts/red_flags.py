@@ -95,7 +95,9 @@ def acute_bilateral_sciatica(chart: Chart, _argument: str | None) -> Fact | None
 
 @fact("condition(leukemia_only)", reads=("Condition",), needs=("malignancy-active",))
 def leukemia_only(chart: Chart, _argument: str | None) -> Fact | None:
-    """Leukemia on record, and no other cancer."""
+    """Leukemia on record, and no other cancer, as far as all problems could be read."""
+    if chart.record.failures(("Condition",)):
+        return None
     leukemia, cancer = chart.codes("leukemia"), chart.codes("malignancy-active")
     found = Found()
     for condition in chart.coded("Condition", cancer):

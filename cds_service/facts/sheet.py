@@ -9,7 +9,7 @@ from typing import Final
 from cds_service.core.fact import Fact, Source, Why
 from cds_service.core.quantity import Range
 from cds_service.core.vocabulary import Vocabulary
-from cds_service.facts import (
+from cds_service.facts import (  # noqa: F401  importing an area registers its readers
     demographics,
     evaluation,
     examination,
@@ -29,26 +29,8 @@ from cds_service.facts.answers import answer
 from cds_service.facts.chart import Chart
 from cds_service.facts.evidence import merged
 from cds_service.facts.quiet import quiet
-from cds_service.facts.registry import FOLLOWS, infer
+from cds_service.facts.registry import CHART_FIRST, FOLLOWS, infer
 from cds_service.fhir.dates import read_date
-
-# Importing an area registers its readers.
-AREAS: Final = (
-    demographics,
-    evaluation,
-    examination,
-    growth_congenital,
-    imaging_done,
-    labs_vitals,
-    medicines,
-    order_facts,
-    planned_care,
-    presentations,
-    red_flags,
-    surgery_devices,
-    trauma,
-    treatment,
-)
 
 # Signs of danger: an answer "no" never erases one that is coded in the chart.
 RED_FLAGS: Final = frozenset({
@@ -65,8 +47,6 @@ RED_FLAGS: Final = frozenset({
     "red_flag_cauda_equina", "red_flag_infection", "red_flag_fracture", "red_flag_cancer",
     "implanted_device_not_mr_conditional", "implanted_ferromagnetic_material",
 })  # fmt: skip
-# Facts that a birth date settles better than any answer.
-_CHART_FIRST: Final = frozenset({"age_years", "age_months"})
 
 
 class FactSheet:
@@ -96,7 +76,7 @@ class FactSheet:
     def _read(self, ref: str) -> Fact:
         name, argument = split(ref)
         definition = self.vocabulary[name]
-        if name in _CHART_FIRST:
+        if name in CHART_FIRST:
             inferred = infer(self.chart, name, argument)
             if inferred.known:
                 return inferred
@@ -129,7 +109,7 @@ class FactSheet:
         other, times = FOLLOWS[name]
         fact = self.read(other)
         if not fact.known:
-            return None
+            return fact if fact.why is Why.NOT_RETRIEVED else None
         if isinstance(fact.value, Range):
             return replace(fact, value=Range(fact.value.low * times, fact.value.high * times))
         return replace(fact, value=fact.value * times) if isinstance(fact.value, float) else None

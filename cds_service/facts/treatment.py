@@ -187,6 +187,8 @@ def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | 
     Open, with the onset named as what is missing, when nothing places the treatment after the start of the symptoms.
     """
     episode = chart.episode
+    if episode.unread:  # the bounds would be those of an older episode
+        return None
     course = trial(chart)
     longest = episode.age(chart.review_date).high / 7
     others = unmatched(chart)

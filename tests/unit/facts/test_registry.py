@@ -21,7 +21,9 @@ def test_two_readers_for_one_fact_stop_the_service():
 def test_reads_cover_answers_and_every_argument():
     assert {"Condition", "QuestionnaireResponse", "Observation"} <= set(reads_of("condition"))
     assert "Procedure" in reads_of("procedure_history")
+    assert "CarePlan" in reads_of("conservative_treatment_days"), "they follow from the weeks"
     assert set(reads_of("hoffmann_sign")) == {"QuestionnaireResponse", "Observation"}
+    assert "Condition" in reads_of("plain_xray_available"), "a problem tells in which episode it was taken"
 
 
 def test_an_empty_chart_documents_nothing_but_the_order(sheet, vocabulary):
@@ -83,3 +85,17 @@ def test_a_type_that_a_server_does_not_offer_is_not_a_failure(sheet, failure, wh
 def test_an_age_from_the_birth_date_does_not_wait_for_answers(sheet, failed):
     assert sheet(failures=[failed]).read("age_years").value == sheet().read("age_years").value
     assert sheet(born=None, failures=[failed]).read("age_years").why is Why.NOT_RETRIEVED
+
+
+@pytest.mark.parametrize("onset", ["2026-03", "2026-03-01"])
+def test_the_latest_of_something_is_not_known_while_a_later_one_may_be_unread(sheet, condition, onset):
+    """Whether its date is a day or only a month."""
+    injury = condition("S32.010A", onset=onset)
+    assert sheet(injury).read("months_since_trauma").known
+    assert sheet(injury, failures=["Condition"]).read("months_since_trauma").why is Why.NOT_RETRIEVED
+
+
+def test_nor_is_something_the_only_one(sheet, condition):
+    leukemia = condition("C91.00")
+    assert sheet(leukemia).read("condition(leukemia_only)").value is True
+    assert sheet(leukemia, failures=["Condition"]).read("condition(leukemia_only)").why is Why.NOT_RETRIEVED
