@@ -117,7 +117,8 @@ def doctor(request_file: Any, as_json: bool) -> None:
     except RequestError as fault:
         click.echo(f"cds-service: {fault.problem} (HTTP {fault.status})", err=True)
         sys.exit(EXIT_REQUEST)
-    found = examine(asked, chart_reader(config.load()), load_guidelines(), now().date())
+    settings = config.load()
+    found = examine(asked, chart_reader(settings), load_guidelines(), now().date(), settings.facts)
     click.echo(orjson.dumps(to_json(found), option=orjson.OPT_INDENT_2) if as_json else in_words(found))
 
 

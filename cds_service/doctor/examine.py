@@ -14,6 +14,7 @@ from cds_service.core.order import ImagingOrder, NotRecognised, Recognition
 from cds_service.doctor.chart import codes_not_understood, dropped, used
 from cds_service.doctor.findings import Fetched, Findings, Key, Open, Order, Role, State, reference_shown
 from cds_service.facts.registry import ANSWERS, reads_of
+from cds_service.facts.settings import Settings
 from cds_service.fhir.bundle import Answer
 from cds_service.fhir.record import PatientRecord
 from cds_service.guidelines.load import Guidelines
@@ -30,11 +31,13 @@ _BOUNDS = "what is on record only gives bounds"
 _SILENT = "the FHIR server of the request answered nothing"
 
 
-def examine(asked: HookRequest, reader: ChartReader, guidelines: Guidelines, today: date) -> Findings:
+def examine(
+    asked: HookRequest, reader: ChartReader, guidelines: Guidelines, today: date, settings: Settings
+) -> Findings:
     """What the request gave and what it did not. Reads from the FHIR server as the service itself would."""
     fetched: list[Answer] = []
     unread = PatientRecord.build(asked.patient_id, (), encounter_id=asked.encounter_id)
-    consultation = Consultation(asked.hook, asked.drafts, frozenset(asked.in_scope), unread, today)
+    consultation = Consultation(asked.hook, asked.drafts, frozenset(asked.in_scope), unread, today, settings)
     needed = resource_types(consultation, guidelines)
     sent = {row: read_key(asked.prefetch, row) for row in reader.offered}
     problem = None

@@ -45,7 +45,7 @@ def doctor_page(reader: ChartReader, desk: Desk, examples: Mapping[str, Callable
             asked = read_request(pasted.encode("utf-8", "surrogatepass"))
         except RequestError as fault:
             return _page(pasted, fault.problem), 400
-        found = examine(asked, reader, desk.guidelines, desk.now().date())
+        found = examine(asked, reader, desk.guidelines, desk.now().date(), desk.fact_settings)
         return _page(pasted, None, found=found), 200
 
     def _page(pasted: str, problem: str | None, **found: object) -> str:

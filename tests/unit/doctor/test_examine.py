@@ -14,6 +14,7 @@ from cds_service.cli import main
 from cds_service.config import Settings
 from cds_service.doctor import Findings, as_json, examine, in_words
 from cds_service.doctor.findings import Key, Open, Role, State, code_shown, system_shown
+from cds_service.facts.settings import Settings as FactSettings
 from cds_service.guidelines.load import load
 from cds_service.hooks.chart_keys import TABLE
 from cds_service.hooks.request import read_request
@@ -32,8 +33,9 @@ def fhir() -> Iterator[StubFhir]:
         yield running
 
 
-def doctor(request: dict[str, Any]) -> Findings:
-    return examine(read_request(orjson.dumps(request)), chart_reader(Settings()), load(), TODAY)
+def doctor(request: dict[str, Any], **changed: int) -> Findings:
+    settings = FactSettings(**changed)
+    return examine(read_request(orjson.dumps(request)), chart_reader(Settings()), load(), TODAY, settings)
 
 
 def key(found: Findings, name: str) -> Key:
@@ -167,7 +169,7 @@ def answered(**items: Any) -> dict[str, Any]:
     answers = [{"linkId": ref, "answer": [value]} for ref, value in items.items()]
     response = {
         "resourceType": "QuestionnaireResponse", "id": "qr", "status": "completed", "subject": ME,
-        "authored": "2026-11-19", "item": answers,
+        "authored": "2026-11-18", "item": answers,
     }  # fmt: skip
     return replaced(long_standing(), "prefetch.questionnaireResponses", bundle(response))
 
@@ -185,6 +187,15 @@ def test_an_unreadable_number_is_named_beside_the_bounds_from_the_chart() -> Non
     assert fact.role is Role.ASKED
     assert fact.sources[0] == "QuestionnaireResponse/qr"
     assert fact.note == "the answer cannot be read"
+
+
+def test_facts_are_read_by_the_settings_of_the_installation() -> None:
+    """An answer holds as long as they say."""
+    request = answered(conservative_treatment_failed={"valueBoolean": True})
+    open_by_default = {each.ref for each in doctor(request).orders[0].open}
+    strict = open_fact(doctor(request, answer_days_adult=1), "conservative_treatment_failed")
+    assert "conservative_treatment_failed" not in open_by_default
+    assert strict.note == "answered too long ago"
 
 
 def test_nothing_that_a_person_wrote_is_repeated() -> None:
