@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from flask import Flask
 
@@ -29,12 +31,18 @@ from cds_service.web.operation_routes import operation_routes
 from cds_service.web.security import Gate
 
 
+class _App(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Nothing here is asynchronous, so it need not be asked of seven functions for each request."""
+        return func
+
+
 def create_app(settings: Settings, *, desk: Desk, store: Store, gate: Gate | None = None) -> Flask:
     """The WSGI application. `store` must have been migrated (`cds_service.store.database.migrate`).
 
     `gate` checks callers in production; one is made from the settings when none is given.
     """
-    app = Flask(__name__, static_folder=None)
+    app = _App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     metrics = Metrics()
     metrics.watch(store)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
-from uuid import uuid4
+from typing import Final
+from uuid import UUID
 
 from cds_service import resources
 from cds_service.card_builder import load_templates
@@ -61,5 +63,16 @@ def now() -> datetime:
     return datetime.now().astimezone()
 
 
+_spare: Final[list[bytes]] = []
+os.register_at_fork(after_in_child=_spare.clear)  # else two processes would give out the same
+
+
 def new_uuid() -> str:
-    return str(uuid4())
+    """A random one. Randomness is fetched for many at once, for each fetch lets other threads cut in."""
+    try:
+        drawn = _spare.pop()
+    except IndexError:
+        fetched = os.urandom(256 * 16)
+        drawn, *others = (fetched[start : start + 16] for start in range(0, len(fetched), 16))
+        _spare.extend(others)
+    return str(UUID(bytes=drawn, version=4))

@@ -21,8 +21,10 @@ def register(app: Flask, *, https_only: bool) -> None:
 
     @app.after_request
     def restrain(response: Response) -> Response:
+        present = {name.lower() for name, _ in response.headers}
         for name, value in headers.items():
-            response.headers.setdefault(name, value)
+            if name.lower() not in present:
+                response.headers.add(name, value)
         if response.status_code >= 400:
             response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -89,6 +89,36 @@ def test_rows_that_wait_together_are_committed_together(tmp_path: Path) -> None:
     assert len(commits) <= 4  # our own, the one that had begun to wait, the rest
 
 
+def test_rows_that_come_soon_after_a_commit_share_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.store.writer.REST", 0.5)
+    engine = a_database(tmp_path)
+    commits: list[object] = []
+    event.listen(engine, "commit", commits.append)
+    writer = Writer(engine)
+    for number in range(20):
+        writer.offer([a_row(str(number))])
+        time.sleep(0.002)
+    eventually(lambda: len(digests(engine)) == 20)
+    writer.close()
+
+    assert len(commits) < 10
+
+
+def test_a_rest_delays_neither_who_waits_nor_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.store.writer.REST", 60)
+    engine = a_database(tmp_path)
+    writer = Writer(engine)
+    writer.offer([a_row("first")])
+    eventually(lambda: digests(engine) == ["first"])  # nothing keeps it waiting
+
+    assert writer.offer([a_row("rests")])
+    assert writer.write([a_row("waits")], timeout=5)
+    assert digests(engine) == ["first", "rests", "waits"]
+    assert writer.offer([a_row("last")])
+    writer.close()
+    assert digests(engine)[-1] == "last"
+
+
 def test_a_busy_database_is_waited_for(tmp_path: Path) -> None:
     engine = a_database(tmp_path)
     writer = Writer(engine)
