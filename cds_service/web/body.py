@@ -17,11 +17,12 @@ def read_body() -> bytes:
     """
     if request.mimetype not in _JSON or request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType
-    limit = request.max_content_length or 0
-    if (request.content_length or 0) > limit:
+    limit, length = request.max_content_length or 0, request.content_length
+    if length is None:
+        # Past its limit the stream just ends, and a cut body could pass for a whole one: so it may give one byte more.
+        request.max_content_length = limit + 1
+    elif length > limit:
         raise RequestEntityTooLarge
-    # Past its limit the stream just ends, and a cut body could pass for a whole one: so it may give one byte more.
-    request.max_content_length = limit + 1
     body = request.get_data(cache=False)
     if len(body) > limit:
         raise RequestEntityTooLarge

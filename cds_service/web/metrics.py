@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -23,6 +25,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # (metric, its labels): the library's own look-up, a dozen for each hook, takes a lock and makes text of each.
+        self._of: Callable[..., Any] = cache(lambda metric, *labels: metric.labels(*labels))
         self.requests = self._counter("cds_requests_total", "Requests answered", "route", "status")
         self.seconds = self._histogram("cds_request_seconds", "Time to answer a hook", "service")
         self.stages = self._histogram("cds_stage_seconds", "Where the time of a hook went", "stage")
@@ -44,26 +48,26 @@ class Metrics:
         def count(response: Response) -> Response:
             # The rule, not the path: paths are many, and one may hold an id.
             route = request.url_rule.rule if request.url_rule else "-"
-            self.requests.labels(route, str(response.status_code)).inc()
+            self._of(self.requests, route, str(response.status_code)).inc()
             return response
 
     def answered(self, service: str, answer: Answer, seconds: float) -> None:
-        self.seconds.labels(service).observe(seconds)
+        self._of(self.seconds, service).observe(seconds)
         for stage, spent in answer.seconds.items():
-            self.stages.labels(stage).observe(spent)
+            self._of(self.stages, stage).observe(spent)
         for order in answer.orders:
-            self.orders.labels(service, order).inc()
+            self._of(self.orders, service, order).inc()
         for determination in answer.determinations:
-            self.determinations.labels(service, determination).inc()
+            self._of(self.determinations, service, determination).inc()
         for why, what in answer.unknown:
-            self.unknown.labels(why, what).inc()
+            self._of(self.unknown, why, what).inc()
         for resource_type, count in answer.unmapped:
-            self.unmapped.labels(resource_type).inc(count)
+            self._of(self.unmapped, resource_type).inc(count)
         for item in answer.issued:
             if isinstance(item, IssuedCard):
-                self.cards.labels(service, item.kind).inc()
+                self._of(self.cards, service, item.kind).inc()
             else:
-                self.silences.labels(service).inc()
+                self._of(self.silences, service).inc()
 
     def counting_fetches(self, desk: Desk) -> Desk:
         """The same desk; every query of its chart reader is counted."""
