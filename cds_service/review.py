@@ -6,6 +6,7 @@ draft ServiceRequest -> ImagingOrder -> facts from the record -> criteria in for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache, partial
@@ -157,11 +158,11 @@ def chart_for(
 class Remembering:
     """Reads facts and keeps what it gave, silence too, so that others can say what a review was made from."""
 
-    awake = None  # every criterion is looked at, so that every fact it could need is asked for
-
     def __init__(self, read: Callable[[str], Fact]) -> None:
         self.read = read
         self.facts: dict[str, Fact] = {}
+        # Every criterion is looked at, so that every fact it could need is asked for.
+        self.awake: AbstractSet[str] | None = None
 
 
 def resource_types(consultation: Consultation, guidelines: Guidelines) -> frozenset[str]:

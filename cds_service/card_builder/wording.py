@@ -32,7 +32,7 @@ from cds_service.core.quantity import Range
 # More lines than this are not read.
 MOST_FACTS: Final = 8
 MOST_CRITERIA: Final = 3
-MOST_UNLESS: Final = 5
+MOST_NAMED: Final = 5
 
 TREATMENT: Final = "conservative_treatment_weeks"
 ONSET: Final = "episode_onset_date"
@@ -212,18 +212,22 @@ def _lists(review: Review, words: Words) -> dict[str, str]:
         more = len(facts) - (MOST_FACTS - 1)
         facts = [*facts[: MOST_FACTS - 1], words.patterns["fact"]["more"].must_fill(count=str(more))]
     asked = [words.phrase(ref) for ref in review.asks_for]
-    unless = list(dict.fromkeys(words.phrase(ref).statement for ref in review.unless))
-    if len(unless) > MOST_UNLESS:
-        unless = [*unless[:MOST_UNLESS], words.tables["list"]["others"]]
     return {
         "criteria": markdown.bullets(_criterion_lines(review, words)),
         "facts": markdown.bullets(facts),
         "questions": markdown.bullets(markdown.escape(phrase.question) for phrase in asked),
-        "not_checked": markdown.escape(words.joined([phrase.statement for phrase in asked])),
+        "not_checked": markdown.escape(words.joined(_named(review.asks_for, words))),
         "steps": markdown.bullets(map(_says, review.steps)),
-        "unless": markdown.escape(words.joined(unless, "or")),
+        "unless": markdown.escape(words.joined(_named(review.unless, words), "or")),
+        "none_found": words.tables["none_found"]["part" if review.not_read else "whole"],
         "notes": markdown.bullets(map(_says, review.notes)),
     }
+
+
+def _named(refs: Iterable[str], words: Words) -> list[str]:
+    """Facts by name, within a sentence: a long list is cut short."""
+    names = list(dict.fromkeys(words.phrase(ref).statement for ref in refs))
+    return [*names[:MOST_NAMED], words.tables["list"]["others"]] if len(names) > MOST_NAMED else names
 
 
 def _criterion_lines(review: Review, words: Words) -> Iterator[str]:

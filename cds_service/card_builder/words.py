@@ -20,7 +20,7 @@ TEXT_SLOTS: Final = frozenset({
 })  # fmt: skip
 DETAIL_SLOTS: Final = TEXT_SLOTS | {
     "criteria", "facts", "questions", "not_checked", "steps", "unless", "beside", "unreadable", "notes", "citation",
-    "edition_note", "text_on_order", "why_not_recognised",
+    "edition_note", "text_on_order", "why_not_recognised", "none_found",
 }  # fmt: skip
 _FACT_SLOTS: Final = frozenset({"statement", "date", "value", "since", "text", "limit", "until", "place", "count"})
 _FACT_KEYS: Final = (
@@ -38,6 +38,7 @@ _PATTERNS: Final[dict[str, tuple[Sequence[str], frozenset[str]]]] = {
 _TABLES: Final[dict[str, Sequence[str]]] = {
     "list": ("between", "last", "or", "others"),
     "status": ("met", "not_met", "unknown"),
+    "none_found": ("whole", "part"),
     "beside": ("mri_contraindicated", "duplicate", "recent_study", "coding", "foreign"),
 }
 _OPEN_TABLES: Final = ("places", "unread", "modalities", "not_recognised")

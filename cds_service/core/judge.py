@@ -9,6 +9,7 @@ from cds_service.core import truth
 from cds_service.core.criterion import Criterion, Enforce, FactTest, Node
 from cds_service.core.determination import Determination, Ground
 from cds_service.core.evaluate import Evaluation, Reading
+from cds_service.core.fact import Why
 from cds_service.core.plan import GENERAL, Path, Plan
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.watch import Asleep
@@ -116,8 +117,7 @@ class Judge:
         asked = self._asked_by(self.live.technique)
         if not asked:
             return None
-        facts = sorted({fact for _, facts in asked for fact in facts})
-        return Verdict(Determination.NEEDS_INFORMATION, Ground.OPEN, tuple(c for c, _ in asked), asks_for=tuple(facts))
+        return self._asking([c for c, _ in asked], (), {fact for _, facts in asked for fact in facts})
 
     def _support(self) -> Verdict | None:
         paths = tuple(path for path in self.live.paths if self.path_truth(path) is MET)
@@ -163,8 +163,18 @@ class Judge:
             paths = self._preferred(tuple(path for path, way in nearest if way == chosen))
             facts |= chosen.asks
             decided += self._with_open_requirements(paths)
+        return self._asking(decided, paths, facts)
+
+    def _asking(self, decided: list[Criterion], paths: tuple[Path, ...], facts: set[str]) -> Verdict:
+        """Facts to be shown; while the record could not be read for one of them, nobody can say that it is missing."""
+        blocked = sorted(ref for ref in facts if self.evaluation.fact(ref).why is Why.NOT_RETRIEVED)
         return Verdict(
-            Determination.NEEDS_INFORMATION, Ground.OPEN, tuple(decided), paths, asks_for=tuple(sorted(facts))
+            Determination.NEEDS_INFORMATION,
+            Ground.NOT_READ if blocked else Ground.OPEN,
+            tuple(decided),
+            paths,
+            asks_for=tuple(sorted(facts)),
+            blocked=tuple(blocked),
         )
 
     def _not_read(self) -> Verdict | None:
@@ -332,16 +342,22 @@ class Judge:
         return any(mri.determination is Determination.SUPPORTED for mri in self._circumstances.mri_verdicts())
 
     def _asked_by(self, exclusions: Iterable[Criterion]) -> list[tuple[Criterion, list[str]]]:
-        """Exclusions that only answers can settle, each with the facts that still lack one."""
+        """Exclusions that only answers can settle, each with the facts that still lack one.
+
+        Whether they speak of this patient at all may hang on what could not be read: that is named first.
+        """
         asked = []
         for criterion in exclusions:
             if criterion.ask_open is None or self.fits(criterion) is not MET:
                 continue
-            if self.evaluation.truth(criterion.ask_open.when) is NOT_MET:
-                continue
+            when = criterion.ask_open.when
+            holds = self.evaluation.truth(when)
             unanswered = [ref for ref in criterion.ask_open.facts if not self.evaluation.fact(ref).known]
-            if unanswered:
-                asked.append((criterion, unanswered))
+            if holds is NOT_MET or not unanswered:
+                continue
+            ways = self.ways.to(when) if holds is UNKNOWN and not self.evaluation.touches(when) else ()
+            unread = ways[0].blocked if ways and all(way.blocked for way in ways) else ()
+            asked.append((criterion, [*sorted(unread), *unanswered]))
         return asked
 
     def _governing(self, criteria: list[Criterion]) -> list[Criterion]:

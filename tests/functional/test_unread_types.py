@@ -117,7 +117,6 @@ def test_the_stories_ask_for_nearly_every_type_that_facts_read(service: Serving,
     assert read - asked <= {"PractitionerRole"}
 
 
-@pytest.mark.xfail(reason="what an exclusion asks is listed as not on record, though it was not read", strict=False)
 @pytest.mark.parametrize("slug", ["infant-dermal-sinus", "infant-tethered-cord", "newborn-sacral-dimple"])
 def test_what_was_not_read_is_not_said_to_be_missing(service: Serving, fhir: StubFhir, slug: str) -> None:
     (story,) = (story for story in STORIES if story.slug == slug)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cds_service.facts.registry import REGISTRY
+from cds_service.guidelines.load import load
 
 SYSTEMS = [
     "http://hl7.org/fhir/sid/icd-10-cm",
@@ -195,8 +196,8 @@ TYPES = [
 RESOURCE = st.fixed_dictionaries({"resourceType": st.sampled_from(TYPES)}, optional=ELEMENTS)
 
 
-def every_ref(vocabulary):
-    for name, definition in vocabulary.items():
+def every_ref():
+    for name, definition in load().vocabulary.items():
         yield from ([f"{name}({argument})" for argument in definition.arguments] or [name])
 
 
@@ -209,9 +210,9 @@ def every_ref(vocabulary):
     born=st.one_of(st.sampled_from(DATES), JUNK),
     cpt=st.sampled_from(["72148", "76800", "72141", "72082"]),
 )
-def test_any_chart_can_be_read(sheet, vocabulary, resources, order, born, cpt):
+def test_any_chart_can_be_read(sheet, resources, order, born, cpt):
     facts = sheet(*resources, order=order, born=born, cpt=cpt)
-    for ref in every_ref(vocabulary):
+    for ref in every_ref():
         found = facts.read(ref)
         assert found.known == (found.value is not None)
 
@@ -223,10 +224,10 @@ UNCODED = {name: made for name, made in ELEMENTS.items() if name not in ("item",
 @given(
     resources=st.lists(st.fixed_dictionaries({"resourceType": st.sampled_from(TYPES)}, optional=UNCODED), max_size=6)
 )
-def test_a_chart_without_a_single_code_makes_no_fact_known(sheet, vocabulary, resources):
+def test_a_chart_without_a_single_code_makes_no_fact_known(sheet, resources):
     facts = sheet(*(without_systems(resource) for resource in resources), born=None)
     of_order = {ref for ref, reader in REGISTRY.items() if not reader.reads}
-    for ref in every_ref(vocabulary):
+    for ref in every_ref():
         if ref not in of_order:
             assert not facts.read(ref).known, ref
 
