@@ -11,13 +11,14 @@ import shutil
 import tempfile
 
 from cds_service.config import load
+from cds_service.store.writer import SLOW_WAITS
 from cds_service.web.worker_slot import FOLDER
 
 settings = load()
 
 bind = f"{settings.host}:{settings.port}"
 workers = settings.workers
-threads = settings.threads
+threads = settings.threads + SLOW_WAITS
 worker_class = "gthread"
 # Each worker has a store writer, connections and a chart reader of its own: nothing of that survives a fork.
 preload_app = False

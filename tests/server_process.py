@@ -55,7 +55,7 @@ class ServerProcess:
             pass
         self.process.wait(10)
 
-    def stop(self, within: float = 60) -> int:
+    def stop(self, within: float = 20) -> int:
         """Exit code after an orderly stop."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(within)

@@ -34,9 +34,10 @@ HELD_RETRY: Final = 1.0  # seconds between attempts at the rows that are held
 # than a commit of one. The first row after a rest is not kept waiting, nor is anybody who waits.
 REST: Final = 0.05
 
-# Seconds that any request thread may spend here. Longer waits are limited (`slow_waits`), for the threads are the ones
-# that answer hooks.
+# Seconds that any request thread may spend here, and how many may spend more. Servers have so many threads beyond those
+# that answer hooks: a thread that waits costs nothing, and a disk that is busy for a second is no reason to refuse.
 PATIENCE: Final = 0.25
+SLOW_WAITS: Final = 8
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Writer:
         engine: Engine,
         *,
         capacity: int = 10_000,
-        slow_waits: int = 3,
+        slow_waits: int = SLOW_WAITS,
         retry_after: Sequence[float] = RETRY_AFTER,
         held_retry: float = HELD_RETRY,
     ) -> None:

@@ -54,7 +54,7 @@ def create_app(settings: Settings, *, desk: Desk, store: Store, gate: Gate | Non
     security.register(app, gate or security.make_gate(settings, desk.now), metrics.registry)
     audited.register(app, open_sink(settings.audit_folder, desk.now) if settings.audit_folder else None)
     errors.register(app)
-    app.register_blueprint(hook_routes(desk, store, metrics))
+    app.register_blueprint(hook_routes(desk, store, metrics, at_once=settings.threads))
     app.register_blueprint(feedback_routes(store, metrics, desk.now, settings.feedback_timeout))
     app.register_blueprint(operation_routes(store, metrics))
     guideline_browser.register(app)

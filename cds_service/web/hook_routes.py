@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import orjson
@@ -17,8 +18,10 @@ from cds_service.web.metrics import Metrics
 from cds_service.web.security import caller
 
 
-def hook_routes(desk: Desk, store: Store, metrics: Metrics) -> Blueprint:
+def hook_routes(desk: Desk, store: Store, metrics: Metrics, *, at_once: int) -> Blueprint:
+    """`at_once` hooks are answered at a time, the others wait for their turn: charts are large."""
     routes = Blueprint("hooks", __name__)
+    turns = threading.Semaphore(at_once)
     desk = metrics.counting_fetches(desk)
     discovered = orjson.dumps(discovery.describe(desk.resource_types))
 
@@ -30,12 +33,13 @@ def hook_routes(desk: Desk, store: Store, metrics: Metrics) -> Blueprint:
     def consult(service_id: str) -> Response:
         started = time.perf_counter()
         service = find_service(service_id)
-        asked = read_request(read_body(), service.hook)
-        who = caller()
-        if who is None:
-            answer = respond(asked, service.id, desk)
-        else:
-            answer = respond(asked.within(who.client.servers), service.id, desk, who.client.profile)
+        body, who = read_body(), caller()
+        with turns:
+            asked = read_request(body, service.hook)
+            if who is None:
+                answer = respond(asked, service.id, desk)
+            else:
+                answer = respond(asked.within(who.client.servers), service.id, desk, who.client.profile)
         store.keep_issued(answer.issued)
         metrics.answered(service.id, answer, time.perf_counter() - started)
         g.consultation = g.get("consultation", {}) | {

@@ -20,8 +20,7 @@ from cds_service.web.desk import make_desk
 def serving(settings: Settings) -> Flask:
     """An app with a store of its own that is written out when the process ends."""
     engine = open_database(settings.store_url, create=False)
-    # At least one thread is always left for hooks, whatever feedback waits for.
-    store = Store(engine, Writer(engine, slow_waits=settings.threads - 1))
+    store = Store(engine, Writer(engine))
     atexit.register(store.close)
     Finalize(None, store.close, exitpriority=10)  # a worker that was forked ends without atexit
     return create_app(settings, desk=make_desk(settings), store=store)

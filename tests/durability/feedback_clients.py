@@ -28,9 +28,14 @@ class FeedbackClient:
     def __post_init__(self) -> None:
         self._random = random.Random(self.number)  # noqa: S311
         self._connection: http.client.HTTPConnection | None = None
+        self._enough = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def enough(self) -> None:
+        """Nothing new from here on. What has been sent is still sent again until it is acknowledged."""
+        self._enough.set()
 
     def finish(self, within: float) -> bool:
         """Whether all was acknowledged in time."""
@@ -40,7 +45,7 @@ class FeedbackClient:
 
     def _run(self) -> None:
         sent = 0
-        while sent < self.items and not self._stop.is_set():
+        while sent < self.items and not self._enough.is_set() and not self._stop.is_set():
             size = min(self._random.randint(1, 8), self.items - sent)
             cards = [f"{sent + place:08x}-0000-4000-8000-{self.number:012x}" for place in range(size)]
             self._send_until_acknowledged(cards)

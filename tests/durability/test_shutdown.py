@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from tests.durability.feedback_clients import FeedbackClient, item
 from tests.hook_requests import BACK_PAIN, PATIENT, a_request, full_prefetch
 from tests.server_process import ServerProcess, free_port, server_process
 from tests.serving import SIGN
-from tests.stub_fhir import StubFhir, bundle, stub_fhir
+from tests.stub_fhir import bundle, stub_fhir
 
 pytestmark = pytest.mark.slow
 
@@ -49,31 +49,26 @@ def start(request: pytest.FixtureRequest) -> Start:
     return chosen
 
 
-@pytest.fixture
-def slow_fhir() -> Iterator[StubFhir]:
-    """Answers after a second and a half, which is within the deadline."""
-    with stub_fhir() as stub:
-
-        def answer(kind: str, ident: str | None) -> tuple[int, bytes]:
-            time.sleep(1.5)
-            return 200, orjson.dumps(PATIENT if kind == "Patient" else bundle())
-
-        stub.answer = answer
-        yield stub
-
-
 def stored(folder: Path, table: str) -> int:
     return rows(f"sqlite:///{folder / 'store.sqlite3'}", table)
 
 
-def test_what_is_in_flight_is_answered_before_the_stop(start: Start, tmp_path: Path, slow_fhir: StubFhir) -> None:
-    asked = a_request(fhirServer=slow_fhir.base_url, prefetch={"patient": full_prefetch(BACK_PAIN)["patient"]})
+def test_what_is_in_flight_is_answered_before_the_stop(start: Start, tmp_path: Path) -> None:
+    """The chart comes a second after the server was told to stop."""
+    released = threading.Event()
     answers: list[tuple[int, bytes]] = []
-    with start(tmp_path) as server:
+
+    def answer(kind: str, ident: str | None) -> tuple[int, bytes]:
+        released.wait(10)
+        return 200, orjson.dumps(PATIENT if kind == "Patient" else bundle())
+
+    with stub_fhir() as fhir, start(tmp_path) as server:
+        fhir.answer = answer
+        asked = a_request(fhirServer=fhir.base_url, prefetch={"patient": full_prefetch(BACK_PAIN)["patient"]})
         in_flight = threading.Thread(target=lambda: answers.append(server.post(SIGN, asked)))
         in_flight.start()
-        while not slow_fhir.seen:
-            time.sleep(0.01)
+        wait_for(lambda: bool(fhir.seen))
+        threading.Timer(1, released.set).start()
         assert server.stop() == 0
         in_flight.join(5)
 
@@ -115,33 +110,47 @@ def test_numbers_of_all_workers_are_one_and_outlive_a_worker(start: Start, tmp_p
         assert server.stop() == 0
 
 
+def test_a_worker_that_is_still_starting_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    with start_granian(tmp_path, SPINE_CDS_WORKERS="2") as server:
+        first = set(server.workers)
+        os.kill(min(first), signal.SIGKILL)
+        wait_for(lambda: set(server.workers) - first)
+        assert server.stop() == 0
+
+
 def test_workers_are_renewed_under_load_and_nothing_acknowledged_is_lost(start: Start, tmp_path: Path) -> None:
     with start(tmp_path, SPINE_CDS_WORKERS="2") as server:
         first = set(server.workers)
-        clients = [FeedbackClient(server.base, number, 2000) for number in range(4)]
+        clients = [FeedbackClient(server.base, number, items=10**6) for number in range(4)]
+        wait_for(lambda: all(client.acknowledged for client in clients))
         server.process.send_signal(signal.SIGHUP)
         wait_for(lambda: not first & set(server.workers), 30)
+        renewed = [len(client.acknowledged) for client in clients]
+        wait_for(lambda: all(len(client.acknowledged) > old for client, old in zip(clients, renewed, strict=True)))
+        for client in clients:
+            client.enough()
         assert all([client.finish(30) for client in clients])  # noqa: C419 - each is to finish
         assert server.stop() == 0
 
-    assert stored(tmp_path, "feedback") == 8000
-    # 503: the store was busy for too long and asks to be told again, which the client did.
-    assert {status for client in clients for status in client.statuses} <= {0, 200, 503}
+    assert stored(tmp_path, "feedback") == sum(len(client.acknowledged) for client in clients)
+    assert {status for client in clients for status in client.statuses} <= {0, 200}
     broken = sum(client.statuses.get(0, 0) for client in clients)
     sys.stdout.write(f"\n{broken} connections broken off while workers were renewed\n")
     assert broken <= 16  # one for each connection and each of two workers; each was sent again
 
 
 def test_gunicorn_recycles_after_so_many_requests_without_breaking_one(tmp_path: Path) -> None:
-    recycling = "--max-requests 100 --max-requests-jitter 20"
+    recycling = "--max-requests 50 --max-requests-jitter 10"
+    number, workers = 0, set[int]()
     with start_gunicorn(tmp_path, SPINE_CDS_WORKERS="2", GUNICORN_CMD_ARGS=recycling) as server:
-        first = set(server.workers)
-        for number in range(600):
+        while len(workers) < 6:  # so four were recycled, or more
+            number += 1
             assert server.post(f"{SIGN}/feedback", {"feedback": [item(f"{number:08x}-0000-4000-8000-000000000000")]})
-        assert not first & set(server.workers)
-        assert requests_counted(server) == 600
+            workers |= set(server.workers)
+        assert requests_counted(server) == number
 
-    assert stored(tmp_path, "feedback") == 600
+    assert stored(tmp_path, "feedback") == number
+    assert number < 600
 
 
 def answers(server: ServerProcess) -> bool:
