@@ -76,8 +76,8 @@ class Alternatives:
         """The advanced studies that a red flag of this patient supports, likeliest level first."""
         found = []
         for study in self._candidates(every_region=True):
-            verdict = self._bench.verdict_on(study)
-            if verdict.ground is Ground.RED_FLAG:
+            verdict = self._bench.judge_of(study).red_flag()
+            if verdict is not None:
                 found.append(Alternative(study, verdict.decided_by[0].id))
         found = self.possible(found)
         mri = [a for a in found if a.study is not None and a.study.modality == MRI]

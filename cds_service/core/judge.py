@@ -87,6 +87,10 @@ class Judge:
                 return found
         return None
 
+    def red_flag(self) -> Verdict | None:
+        """The verdict where a red flag supports the study, without looking at anything that comes later."""
+        return None if self._urgent_pointer() else self._red_flag()
+
     # -- the steps, in order ----------------------------------------------------------------------------------------
 
     def _urgent_pointer(self) -> Verdict | None:

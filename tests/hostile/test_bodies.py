@@ -53,8 +53,8 @@ def good_requests() -> list[tuple[str, Any]]:
     sign, select = a_request(order, prefetch=small), a_request(order, hook="order-select", prefetch=small)
     story = (fixtures_dir() / "requests" / "order-sign" / "infant-dermal-sinus.json").read_bytes()
     return [
-        *[(SIGN, sign), (SELECT, select), (f"{SIGN}/feedback", FEEDBACK)] * 16,
-        (SIGN, a_request(an_order(), prefetch=small)),
+        *[(SIGN, sign), (SELECT, select), (f"{SIGN}/feedback", FEEDBACK)] * 12,
+        *[(SIGN, a_request(an_order(), prefetch=small))] * 2,
         (SELECT, a_request(an_order(code="76800"), an_order("ct", "72131"), hook="order-select", prefetch=small)),
         (SIGN, a_request(order, prefetch=None, fhirServer="http://127.0.0.1:9/fhir")),
         (SIGN, orjson.loads(story)),
