@@ -229,11 +229,11 @@ class Evaluation:
     def derivation(self, test: FactTest, ref: str) -> Node | None:
         """The tree that stands for a derived fact, when the plain test of it is not answered by the chart."""
         definition = self.vocabulary[test.fact]
-        if definition.defined_as is not None and test.comparison is Comparison.MET:
-            return definition.defined_as
-        if definition.implied_by and test.comparison is Comparison.MET:
+        if test.comparison is not Comparison.MET:
+            return None
+        if definition.defined_as is None and definition.implied_by:
             return definition.implied_by.get(argument_of(ref))
-        return None
+        return definition.defined_as
 
     def silence_is_open(self, definition: FactDefinition, reading: Reading) -> bool:
         if reading is Reading.EXCLUSION:

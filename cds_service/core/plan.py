@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -96,13 +97,13 @@ class Plan:
     wakes: Mapping[str, frozenset[int]] = field(default_factory=dict)
     sleepless: frozenset[int] = frozenset()
 
-    def awake(self, facts: Iterable[str]) -> Plan:
+    def awake(self, facts: AbstractSet[str]) -> Plan:
         """Without the criteria that are not met, and do not speak of the patient, while only these facts may say
         something.
         """
         woken = set(self.sleepless)
-        for fact in facts:
-            woken.update(self.wakes.get(fact, ()))
+        for fact in self.wakes.keys() & facts:
+            woken |= self.wakes[fact]
         kept: dict[str, list[Any]] = {group: [] for group in GROUPS}
         for number in sorted(woken):
             group, entry = self.entries[number]

@@ -73,11 +73,11 @@ class Watch:
         self._woken_by: dict[str, list[FactTest]] = {}
         self._ways: dict[tuple[str, ...], Ways] = {}
 
-    def truths(self, awake: Iterable[str]) -> Truths:
+    def truths(self, awake: AbstractSet[str]) -> Truths:
         """What is true of every test seen so far while only these facts may say something."""
         found = self._silent.copy()
-        for fact in awake:
-            for test in self._woken_by.get(fact, ()):
+        for fact in self._woken_by.keys() & awake:
+            for test in self._woken_by[fact]:
                 (found.support_of_order if test.of_order else found.support).pop(test, None)
                 (found.exclusion_of_order if test.of_order else found.exclusion).pop(test, None)
         return found

@@ -69,8 +69,12 @@ class Ways:
         key = (node, want, turning)
         ways = self._known.get(key)
         if ways is None:
-            silent = self._silent_ways(node)
-            ways = self._find(node, want, turning) if silent is None else silent.to(node, want, turning=turning)
+            if self._evaluation.truth(node) is want:
+                ways = SETTLED
+            elif (silent := self._silent_ways(node)) is not None:
+                ways = silent.to(node, want, turning=turning)
+            else:
+                ways = self._find(node, want, turning)
             self._known[key] = ways
         return ways
 
@@ -78,8 +82,6 @@ class Ways:
         return self._silent if self._sleeps is not None and self._sleeps(node) else None
 
     def _find(self, node: Node, want: Truth, turning: bool) -> tuple[Way, ...]:
-        if self._evaluation.truth(node) is want:
-            return SETTLED
         match node:
             case FactTest():
                 refs = node.refs(self._evaluation.regions)
@@ -104,14 +106,16 @@ class Ways:
         key = (node, want)
         found = self._gaps.get(key)
         if found is None:
-            silent = self._silent_ways(node)
-            found = self._find_gap(node, want) if silent is None else silent.gap(node, want)
+            if self._evaluation.truth(node) is want:
+                found = frozenset()
+            elif (silent := self._silent_ways(node)) is not None:
+                found = silent.gap(node, want)
+            else:
+                found = self._find_gap(node, want)
             self._gaps[key] = found
         return found
 
     def _find_gap(self, node: Node, want: Truth) -> frozenset[str]:
-        if self._evaluation.truth(node) is want:
-            return frozenset()
         match node:
             case FactTest():
                 gaps = [self._gap_of(node, ref, want) for ref in node.refs(self._evaluation.regions)]
