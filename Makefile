@@ -47,7 +47,6 @@ fix: $(DEV) ## format, and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 golden: $(DEV) ## rewrite approved cards and the requests made from the charts, and show what changed
-	$(BIN)/python -m cds_service.web.demo.hook_requests
 	$(BIN)/python -m tests.unit.card_builder.golden
 	@git --no-pager diff --stat -- cards/examples fhir_fixtures/requests
 

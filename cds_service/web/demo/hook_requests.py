@@ -12,7 +12,6 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 from uuid import NAMESPACE_URL, uuid5
 
-from cds_service import resources
 from cds_service.hooks.chart_keys import PATIENT, TABLE, ChartKey
 from cds_service.hooks.request_schema import ORDER_SELECT, ORDER_SIGN
 from cds_service.web.demo import search
@@ -82,7 +81,3 @@ def _prefetched(story: Story, row: ChartKey, store: ResourceStore, fhir_server: 
     filled = row.template.replace("{{context.patientId}}", story.patient["id"])
     query = search.read_query(row.resource_type, parse_qsl(filled.partition("?")[2]), strict=True)
     return search.run(store, row.resource_type, query, fhir_server)
-
-
-if __name__ == "__main__":
-    write_requests(resources.fixtures_dir())

@@ -1,4 +1,4 @@
-"""The approved card of every kind. `python -m tests.unit.card_builder.golden` rewrites cards/examples/kinds/."""
+"""The approved card of every kind. `python -m tests.unit.card_builder.golden` rewrites them, and the demo's requests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from cds_service import resources
 from cds_service.card_builder import build_cards
 from cds_service.card_builder.examples import numbered_uuids, write_examples
+from cds_service.web.demo.hook_requests import write_requests
 from tests.unit.card_builder import reviews
 
 FOLDER: Path = resources.cards_dir() / "examples" / "kinds"
@@ -33,3 +34,4 @@ def _cards(name: str, outcome: Any) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     write_examples(FOLDER, examples())
+    write_requests(resources.fixtures_dir())
