@@ -1,4 +1,4 @@
-"""The approved card of every kind. `python -m tests.unit.card_builder.golden` rewrites them, and the demo's requests."""
+"""The approved card of every kind. `python -m tests.unit.card_builder.golden` rewrites them and the demo's requests."""
 
 from __future__ import annotations
 
