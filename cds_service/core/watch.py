@@ -1,7 +1,7 @@
 """Through which facts a criterion is watched: while none of them says anything, it cannot come out for the patient.
 
 A chart speaks of a few dozen facts out of hundreds. Each tree therefore names a few facts, worked out once, without any
-of which it stays NOT_MET; a request then looks only at the criteria that one of its facts wakes.
+of which it stays NOT_MET; a request then looks only at the criteria that one of its facts wakes (docs/adr/0012).
 """
 
 from __future__ import annotations
