@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +89,19 @@ class Machine:
                 )
             )  # fmt: skip
 
+    def start_proxy(self) -> None:
+        """As a reload does, this ends once the proxy listens."""
+        self.start(f"exec nginx -c {self.folder}/nginx.conf")
+        until = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.tls_port), timeout=1).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < until, f"nginx does not listen\n{self.logs()}"
+                time.sleep(0.02)
+            else:
+                return
+
     def logs(self) -> str:
         return "\n".join(path.read_text()[-2000:] for path in self.folder.glob("*.log"))
 
@@ -134,7 +149,7 @@ def test_the_guide_leads_to_a_running_service() -> None:
                 case "start":
                     here.start(script)
                 case "reload":
-                    here.start(f"exec nginx -c {here.folder}/nginx.conf")
+                    here.start_proxy()
         answer = json.loads((here.folder / "etc/cds/answer.json").read_text())
         said = "\n".join(printed)
 
