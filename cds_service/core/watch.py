@@ -27,7 +27,7 @@ from cds_service.core.vocabulary import FactDefinition, Role, Silence, Vocabular
 from cds_service.core.ways import Ways
 
 Watched = frozenset[str]
-MOST_REGIONS = 256  # combinations of regions that orders name; a sender may make up any number of them
+MOST_REGIONS = 64  # combinations of regions that are kept; studies have some thirty, a sender may make up others
 
 
 class Asleep:
