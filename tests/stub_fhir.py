@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 import orjson
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 64  # of eight readers at once, all but the usual five would be made to wait a second
+
+
 @dataclass
 class Seen:
     path: str
@@ -54,7 +58,7 @@ def stub_fhir() -> Iterator[StubFhir]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     stub.base_url = f"http://127.0.0.1:{server.server_port}/fhir"

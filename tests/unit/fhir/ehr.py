@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.stub_fhir import Server
 
 Handle = Callable[["Ehr.Handler"], None]
 
@@ -37,7 +39,7 @@ class Ehr:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.answer: Handle = lambda request: request.reply(page())
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Ehr.Handler)
+        self._server = Server(("127.0.0.1", 0), Ehr.Handler)
         self._server.daemon_threads = True
         self._server.ehr = self  # type: ignore[attr-defined]
         self.base = f"http://127.0.0.1:{self._server.server_address[1]}/fhir"
