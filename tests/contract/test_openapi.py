@@ -20,10 +20,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from cds_service import resources
+from cds_service.config import Settings
 from tests.hook_requests import a_request, an_order
-from tests.serving import SELECT, SIGN, Serving, serving
+from tests.serving import REVIEWS, SELECT, SIGN, Serving, serving
 
 DESCRIPTION: dict[str, Any] = yaml.safe_load(resources.openapi_path().read_text(encoding="utf-8"))
+SCHEMAS: dict[str, Any] = DESCRIPTION["components"]["schemas"]
 EXAMPLES = DESCRIPTION["components"]["requestBodies"]["Feedback"]["content"]["application/json"]["examples"]
 FEEDBACK = EXAMPLES["accepted"]["value"]
 
@@ -70,6 +72,35 @@ def test_answers_keep_to_their_schema(service: Serving, hook: str, path: str, co
 
     assert errors("OrderSignRequest" if hook == "order-sign" else "OrderSelectRequest", request) == []
     assert errors("Response", service.post(path, request).json) == []
+
+
+def names_beyond(described: dict[str, Any], told: dict[str, Any]) -> set[str]:
+    """Members that a schema does not describe: it would let them pass."""
+    return set(told) - set(described["properties"])
+
+
+@pytest.mark.parametrize("profile", ["default", "default+ratings", "sandbox"])
+def test_an_answer_is_described_whole_in_every_profile(tmp_path: Path, profile: str) -> None:
+    schema = SCHEMAS["Response"]
+    request = a_request(an_order(extension=[{"url": "https://ehr.example/slot", "valueString": "morning"}]))
+
+    with serving(tmp_path, Settings(client_profile=profile)) as running:
+        answer = running.post(SIGN, request).json
+
+    assert errors("Response", answer) == []
+    assert names_beyond(schema, answer) == set()
+    assert names_beyond(schema["properties"]["extension"], answer["extension"]) == set()
+    assert ("systemActions" in answer) == (profile != "default")
+    assert ("systemActions" in answer["extension"]) == (profile == "sandbox")
+    parts = {"Card": answer["cards"], "Review": answer["extension"][REVIEWS]}
+    described = [(SCHEMAS[name], each) for name, sent in parts.items() for each in sent]
+    described += [(SCHEMAS["Ratings"]["items"], each) for each in answer.get("systemActions", ())]
+    assert [names for part, each in described if (names := names_beyond(part, each))] == []
+
+
+def test_a_rating_without_all_its_extensions_is_refused() -> None:
+    resource = {"resourceType": "ServiceRequest", "extension": [{"url": "https://ehr.example/slot"}]}
+    assert errors("Ratings", [{"type": "update", "description": "x", "resource": resource}])
 
 
 @pytest.fixture
