@@ -73,7 +73,7 @@ def test_order_card_suggestion_silence(page: Page) -> None:
     assert reported["outcome"] == "accepted"
     assert reported["acceptedSuggestions"][0]["id"]
     expect(page.locator("#cards")).to_contain_text("No card")
-    expect(page.get_by_label("Study", exact=True)).to_have_value("Ultrasound of spinal canal and contents (76800)")
+    expect(page.get_by_label("Study", exact=True)).to_have_value("Spinal ultrasound (76800)")
     expect(page.locator("article.order")).to_contain_text("changed by the suggestion")
     expect(page.locator("#review")).to_contain_text("Supported")
     assert page.evaluate("document.activeElement.id") == "cards-title"
@@ -258,7 +258,7 @@ def test_a_late_answer_does_not_replace_a_newer_one(wide: Page) -> None:
     wide.route("**/cds-services/*order-sign", lambda route: held.append(route) if not held else route.continue_())
     wide.goto("/?story=infant-dermal-sinus&hook=order-sign")
     expect(wide.get_by_label("Study", exact=True)).to_be_visible()
-    pick(wide, "Study", "76800", "Ultrasound of spinal canal")
+    pick(wide, "Study", "76800", "Spinal ultrasound")
     expect(wide.locator("#cards")).to_contain_text("No card")
     held[0].continue_()
     wide.wait_for_timeout(500)
