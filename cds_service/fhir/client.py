@@ -22,6 +22,7 @@ import urllib3
 
 from cds_service.fhir.breaker import Breaker
 from cds_service.fhir.bundle import Answer, failed, nothing, read_answer
+from cds_service.fhir.time_limit import time_limit
 
 MAX_PAGES: Final = 10
 MAX_PAGE_BYTES: Final = 16 * 2**20
@@ -173,7 +174,7 @@ class _Fetching:
             headers["Authorization"] = f"Bearer {self._client.token}"
         try:
             prepared = requests.Request("GET", url, headers=headers).prepare()
-            with self._send(prepared, left) as response:
+            with time_limit(left), self._send(prepared, left) as response:
                 if response.status_code != 200:
                     redirect = 300 <= response.status_code < 400
                     return nothing(kind, "redirect" if redirect else f"http {response.status_code}")
@@ -193,10 +194,7 @@ class _Fetching:
         return self._client.session.send(prepared, stream=True, timeout=(seconds, seconds), allow_redirects=False)
 
     def _body(self, response: requests.Response) -> bytes | None:
-        """The whole body; None past a size cap. Raises TimeoutError at the deadline.
-
-        One read from the socket at a time: a server that sends a byte a second never trips the socket's own timeout.
-        """
+        """The whole body; None past a size cap. Raises TimeoutError at the deadline."""
         chunks: list[bytes] = []
         size = 0
         while True:

@@ -16,10 +16,12 @@ from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
+
+from cds_service.fhir.time_limit import seconds_left, watch
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -95,15 +97,23 @@ class _Adapter(HTTPAdapter):
 
 
 def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
-    """Pools by scheme whose connections keep within `reach`."""
+    """Pools by scheme whose connections keep within `reach`, and within the limit of time of whoever uses them."""
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             return _connect(self, reach)
 
+        def getresponse(self) -> HTTPResponse:
+            watch(self.sock)
+            return super().getresponse()
+
     class Secure(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return _connect(self, reach)
+
+        def getresponse(self) -> HTTPResponse:
+            watch(self.sock)
+            return super().getresponse()
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -123,9 +133,14 @@ def _connect(connection: HTTPConnection, reach: Reach) -> socket.socket:
     last: Exception = NewConnectionError(connection, "no address of this name may be connected to")
     for address in addresses:
         try:
-            return create_connection(
-                (address, connection.port), connection.timeout, socket_options=connection.socket_options
+            made = create_connection(
+                (address, connection.port),
+                seconds_left() or connection.timeout,
+                socket_options=connection.socket_options,
             )
+            if left := seconds_left():
+                made.settimeout(left)  # which holds for the whole of the TLS handshake
+            return made
         except TimeoutError:
             last = ConnectTimeoutError(connection, "timed out")
         except OSError:

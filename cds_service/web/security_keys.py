@@ -20,6 +20,7 @@ import urllib3
 
 from cds_service.config import ALGORITHMS, Client
 from cds_service.core.errors import ConfigurationError
+from cds_service.fhir.time_limit import time_limit
 
 FRESH: Final = 300.0  # seconds after which keys are fetched again, beside the request
 COOLDOWN: Final = 30.0  # between two fetches from one host
@@ -85,22 +86,16 @@ def fetcher(session: requests.Session, seconds: float = TIMEOUT) -> Callable[[st
     """Fetches a JWK Set: no redirect, not past `seconds` in all, not past `LARGEST` bytes. Raises ValueError."""
 
     def fetch(url: str) -> bytes:
-        give_up = time.monotonic() + seconds
+        asking: Any = {"stream": True, "timeout": (seconds, seconds), "allow_redirects": False}
         try:
-            with session.get(
-                url,
-                headers={"Accept": "application/json"},
-                stream=True,
-                timeout=(seconds, seconds),
-                allow_redirects=False,
-            ) as response:
+            with time_limit(seconds), session.get(url, headers={"Accept": "application/json"}, **asking) as response:
                 if response.status_code != 200:
                     raise ValueError("the key host refused")
                 body = b""
                 while chunk := response.raw.read1(_CHUNK, decode_content=True):
                     body += chunk
-                    if len(body) > LARGEST or time.monotonic() > give_up:
-                        raise ValueError("the key host sent too much, or too slowly")
+                    if len(body) > LARGEST:
+                        raise ValueError("the key host sent too much")
                 return body
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             raise ValueError("the key host did not answer") from fault

@@ -33,6 +33,8 @@ FAULTS: dict[str, Talk] = {
     "hangs up": replying(b""),
     "slow head": dribbling(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0.1),
     "slow body": dribbling(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b" " * 2000, 0.02),
+    "a header without end": dribbling(b"HTTP/1.1 200 OK\r\nX-A: " + b"b" * 400, 0.02),
+    "a chunk size without end": dribbling(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 400, 0.02),
     "half a body": answering(GOOD[:20], length=len(GOOD)),
     "half a body of honest length": answering(GOOD[:20]),
     "no body": answering(b""),

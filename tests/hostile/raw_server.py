@@ -38,7 +38,7 @@ def raw_server(talk: Talk) -> Iterator[RawServer]:
         with connection:
             try:
                 asked = connection.recv(65536).split(b"\r\n")[0].split(b" ")
-                path = asked[1].decode() if len(asked) > 1 else ""
+                path = asked[1].decode("latin-1") if len(asked) > 1 else ""
                 server.asked.append(path)
                 server.talk(connection, path)
             except OSError:  # the client has hung up, as it may

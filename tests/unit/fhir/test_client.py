@@ -305,8 +305,33 @@ def dribble(request: Ehr.Handler) -> None:
         return
 
 
+def dribbling(begun: bytes) -> Handle:
+    """Something begun and never ended, a byte at a time: whoever reads a line waits for the end of it."""
+
+    def answer(request: Ehr.Handler) -> None:
+        try:
+            request.wfile.write(begun)
+            for _ in range(150):
+                request.wfile.write(b"0")
+                request.wfile.flush()
+                time.sleep(0.02)
+        except OSError:
+            return
+
+    return answer
+
+
+STATUS = b"HTTP/1.1 200 OK\r\n"
+DRIBBLED = [
+    dribble,
+    dribbling(b"HTTP/1."),
+    dribbling(STATUS + b"X-A: "),
+    dribbling(STATUS + b"Transfer-Encoding: chunked\r\n\r\n"),
+]
+
+
 @pytest.mark.proves("ENG-SSRF-05")
-@pytest.mark.parametrize("answer", [slow_headers, dribble])
+@pytest.mark.parametrize("answer", [slow_headers, *DRIBBLED])
 def test_the_deadline_holds(ehr: Ehr, client: FhirClient, answer: Handle) -> None:
     ehr.answer = answer
     began = time.monotonic()
@@ -315,10 +340,11 @@ def test_the_deadline_holds(ehr: Ehr, client: FhirClient, answer: Handle) -> Non
     assert time.monotonic() - began < 1.0
 
 
-def test_a_dribbling_server_does_not_keep_its_thread(ehr: Ehr, session: requests.Session) -> None:
+@pytest.mark.parametrize("answer", DRIBBLED)
+def test_a_dribbling_server_does_not_keep_its_thread(ehr: Ehr, session: requests.Session, answer: Handle) -> None:
     with new_executor(1) as one:
         client = FhirClient(session, one, ehr.base, "p1")
-        ehr.answer = dribble
+        ehr.answer = answer
         conditions(client, seconds=0.2)
         ehr.answer = lambda request: request.reply(page("c1"))
 

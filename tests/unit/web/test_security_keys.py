@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import requests
 from cds_service.core.errors import ConfigurationError
 from cds_service.fhir.connections import Reach, new_session
 from cds_service.web.security_keys import COOLDOWN, FRESH, LARGEST, LAST, RETRY, KeyRing, fetcher, read_keys
+from tests.hostile.raw_server import dribbling, raw_server
 from tests.tls import HOST, certificate, server_context
 from tests.tokens import a_client, jwks, public_jwk
 
@@ -327,21 +329,32 @@ def test_a_flood_is_cut_off(server: KeyServer, session: requests.Session) -> Non
 
 
 @pytest.mark.proves("CH-JWT-09")
-def test_a_dribble_is_cut_off(server: KeyServer, session: requests.Session) -> None:
+@pytest.mark.parametrize("begun", ["", "X-A: ", "Transfer-Encoding: chunked\r\n\r\n", "\r\n"])
+def test_a_dribble_is_cut_off(server: KeyServer, session: requests.Session, begun: str) -> None:
     def dribble(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.end_headers()
         try:
+            request.wfile.write(f"HTTP/1.1 200 OK\r\n{begun}".encode())
             for _ in range(100):
-                request.wfile.write(b" ")
+                request.wfile.write(b"0")
                 time.sleep(0.02)
         except OSError:
             return
 
     server.answer = dribble
     began = time.monotonic()
-    with pytest.raises(ValueError, match="too slowly"):
+    with pytest.raises(ValueError, match="did not answer"):
         fetcher(session, 0.2)(server.url)
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_dribbled_handshake_is_cut_off(session: requests.Session) -> None:
+    def dribble(connection: socket.socket, _path: str) -> None:
+        connection.sendall(b"\x16\x03\x03\x40\x00")
+        dribbling(b"\x02" * 100, 0.02)(connection, "")
+
+    began = time.monotonic()
+    with raw_server(dribble) as slow, pytest.raises(ValueError, match="did not answer"):
+        fetcher(session, 0.2)(slow.base_url.replace("http://127.0.0.1", f"https://{HOST}"))
     assert time.monotonic() - began < 1.0
 
 
