@@ -26,7 +26,7 @@ _SAYS: Final = {
 
 def register(app: Flask) -> None:
     app.register_error_handler(RequestError, _request_error)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(RecursionError, _nested_too_deeply)
     app.register_error_handler(Exception, _fault)
 
@@ -43,7 +43,7 @@ def _request_error(error: RequestError) -> Response:
     return outcome(error.status, error.code, error.problem, error.field)
 
 
-def _http_error(error: HTTPException) -> Response:
+def http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:  # a redirect
         return Response(status=status, headers=[pair for pair in error.get_headers() if pair[0] == "Location"])

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flask import Blueprint, Flask, Response, request, url_for
+from flask import Blueprint, Flask, Response, make_response, render_template, request, url_for
+from werkzeug.exceptions import NotFound
 
 from cds_service import __version__
+from cds_service.web.errors import http_error
 
 # Nothing from elsewhere, nothing inline: what a chart or a card says can never become a script.
 POLICY: Final = (
@@ -47,8 +49,10 @@ def use_site(app: Flask, *, demo: bool | None = None) -> None:
         return {
             "version": __version__,
             "demo_mode": state["demo"],
-            "navigation": [(p.label, url_for(p.endpoint), p.endpoint == request.endpoint) for p in places],
+            "navigation": [(p.label, url_for(p.endpoint), _here(url_for(p.endpoint))) for p in places],
         }
+
+    app.register_error_handler(NotFound, _nothing_here)
 
 
 def add_to_navigation(app: Flask, label: str, endpoint: str, order: int) -> None:
@@ -60,6 +64,20 @@ def add_to_navigation(app: Flask, label: str, endpoint: str, order: int) -> None
 def restrict(pages: Blueprint, policy: str = POLICY) -> None:
     """Every answer of `pages` tells the browser what it may load and run."""
     pages.after_request(_restrainer(policy))
+
+
+def _here(address: str) -> str:
+    """How the page shown relates to a place, as `aria-current` has it: the place itself, below it, elsewhere ("")."""
+    if request.path == address:
+        return "page"
+    return "true" if request.path.startswith(f"{address}/") else ""
+
+
+def _nothing_here(error: NotFound) -> Response:
+    """A page for a person's browser, which names HTML before all else; an outcome for every other client."""
+    if request.accept_mimetypes.best_match(("application/json", "text/html")) != "text/html":
+        return http_error(error)
+    return _restrainer(POLICY)(make_response(render_template("site/not_found.html"), 404))
 
 
 def _shared_files() -> Blueprint:
