@@ -115,10 +115,11 @@ def system_name(uri: str) -> str:
 
 
 def in_force(document: Document) -> str:
-    """ "from 1 Sep 2026", "until 31 Aug 2026", "no dates printed"."""
+    """ "In force from 1 Sep 2026", "In force until 31 Aug 2026"; a document without dates judges on any day."""
     first = f"from {document.first.day} {document.first:%b %Y}" if document.first else ""
     last = f"until {document.last.day} {document.last:%b %Y}" if document.last else ""
-    return " ".join(part for part in (first, last) if part) or "no dates printed"
+    dates = " ".join(part for part in (first, last) if part)
+    return f"In force {dates}" if dates else "No effective date printed: taken as in force on any day"
 
 
 def _numbers(section: str) -> tuple[int, ...]:

@@ -38,7 +38,8 @@ def test_the_contents_link_every_section_in_print_order(client: FlaskClient) -> 
     for section in load().sections.values():
         assert f"/guidelines/documents/{section.document}/{section.id}" in text
     assert text.index(">SP-2.9<") < text.index(">SP-2.10<")
-    assert "from 1 Sep 2026" in text
+    assert "In force from 1 Sep 2026" in text
+    assert "No effective date printed: taken as in force on any day" in text
 
 
 def test_every_section_page_shows_every_criterion_of_it(client: FlaskClient) -> None:
