@@ -101,6 +101,24 @@ def test_the_answers_that_were_asked_for_settle_the_review(page: Page, demo: str
     assert story.determination == "supported"
 
 
+COVERED = """() => [...document.querySelectorAll(".choices label, .picks label")].filter((choice) => {
+  return ["start", "end"].some((block) => {
+    choice.scrollIntoView({ block });
+    const { left, top, width, height } = choice.getBoundingClientRect();
+    return height && !choice.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+  });
+}).map((choice) => choice.textContent)"""
+
+
+@pytest.mark.parametrize("topic", ["questions", "red-flag"])
+def test_no_choice_lies_under_another_part_of_the_page(page: Page, demo: str, topic: str) -> None:
+    page.goto(Story(demo, "low-back-pain-undocumented").launch(topic))
+    for closed in page.locator("details:not([open]) > summary").all()[::-1]:
+        closed.click()
+    assert page.locator(".choices label, .picks label").count() > 3
+    assert page.evaluate(COVERED) == []
+
+
 def test_a_missing_indication_is_picked_from_a_list(page: Page, demo: str) -> None:
     story = Story(demo, "no-indication")
     page.goto(story.launch())
