@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from flask import Blueprint, abort, render_template, request
 
+from cds_service.card_builder.words import FactPhrase
 from cds_service.core.errors import RequestError
 from cds_service.doctor import examine
 from cds_service.doctor.words import ROLES, STATES, WHYS, open_facts
@@ -58,8 +60,20 @@ def doctor_page(reader: ChartReader, desk: Desk, examples: Mapping[str, Callable
             roles=ROLES,
             whys=WHYS,
             open_facts=open_facts,
+            pieces=lambda line: _pieces(line, desk.templates.words.phrases),
+            studies=desk.guidelines.studies.studies,
             short_name=short_name,
             **found,
         )
 
     return pages
+
+
+def _pieces(line: str, phrases: Mapping[str, FactPhrase]) -> Iterator[tuple[str, bool, str]]:
+    """A line of the findings cut into (text, whether it is code, its meaning): commands, and facts with their words."""
+    for piece in re.split(r"(`[^`]*`|: |, | and \d+ more$)", line):
+        known = phrases.get(piece) or phrases.get(f"{piece}(requested_region)")
+        if known:
+            yield piece, True, known.statement
+        elif piece:
+            yield piece.strip("`"), piece.startswith("`"), ""

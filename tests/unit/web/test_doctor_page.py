@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.hook_requests import a_request, replaced, without
+from tests.hook_requests import BACK_PAIN, a_request, full_prefetch, replaced, without
 from tests.serving import Serving, serving
 
 
@@ -36,6 +36,20 @@ def test_the_findings_of_a_request(service: Serving) -> None:
     assert status == 200
     assert "nothing counts as absent" in page
     assert "conditions: send it" in page
+
+
+def test_ids_have_their_words_beside_them_and_commands_are_marked(service: Serving) -> None:
+    condition = {**BACK_PAIN, "code": {"coding": [{"system": "urn:x", "code": "local-1"}]}}
+    _, page = examined(service, a_request(prefetch=full_prefetch(condition)))
+    assert "MRI lumbar spine without contrast <code>mr_lumbar_wo</code>" in page
+    assert '<code>indication</code> <span class="quiet">(the reason for this study)</span>: not documented' in page
+    assert "(<code>cds-service codes</code> tells" in page
+    assert "`" not in page.partition("Findings for")[2]
+
+
+def test_after_an_examination_the_page_is_still_marked_in_the_navigation(service: Serving) -> None:
+    _, page = examined(service, a_request())
+    assert '<a href="/doctor" aria-current="page">' in page
 
 
 def test_something_else_is_refused_in_words(service: Serving) -> None:
