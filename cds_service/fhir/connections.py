@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
@@ -31,7 +31,17 @@ Resolve = Callable[..., Iterable[Any]]
 METADATA: Final = frozenset(
     map(ip_address, ("169.254.169.254", "169.254.170.2", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
 )
+
+# IPv6 that is public is handed out of here, and IPv4 that is public is met behind a translator there.
+_UNICAST: Final = ip_network("2000::/3")
 _NAT64: Final = ip_network("64:ff9b::/96")
+
+# Public by the tables of Python's library, or by their age, and still no place where a server of records would be:
+# protocol assignments, 6to4 and its relay, documentation.
+_SPECIAL: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20")))
+
+# Blocks whose addresses end with an IPv4 address: compatible, translated, and both kinds of NAT64.
+_ENDING_WITH_IPV4: Final = (_NAT64, *map(ip_network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48")))
 MOST_ADDRESSES: Final = 3
 
 
@@ -63,7 +73,10 @@ class Reach:
             return True
         if address.is_loopback:
             return self.loopback
-        return address.is_global and not address.is_multicast
+        if any(address in network for network in _SPECIAL):
+            return False
+        within = isinstance(address, IPv4Address) or address in _UNICAST or address in _NAT64
+        return within and address.is_global and not address.is_multicast
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -103,7 +116,7 @@ def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
         def _new_conn(self) -> socket.socket:
             return _connect(self, reach)
 
-        def getresponse(self) -> HTTPResponse:
+        def getresponse(self) -> Any:
             watch(self.sock)
             return super().getresponse()
 
@@ -111,7 +124,7 @@ def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
         def _new_conn(self) -> socket.socket:
             return _connect(self, reach)
 
-        def getresponse(self) -> HTTPResponse:
+        def getresponse(self) -> Any:
             watch(self.sock)
             return super().getresponse()
 
@@ -160,5 +173,5 @@ def _within(address: Address) -> Iterator[Address]:
             yield address.sixtofour
         if address.teredo:
             yield from address.teredo
-        if address in _NAT64:
+        if int(address) > 1 and any(address in network for network in _ENDING_WITH_IPV4):
             yield IPv4Address(int(address) & 0xFFFFFFFF)

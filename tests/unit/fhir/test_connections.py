@@ -16,8 +16,15 @@ import requests
 from cds_service.fhir.connections import MOST_ADDRESSES, Reach, networks, new_session
 from tests.tls import HOST, certificate, server_context
 
-PUBLIC = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"]
-NEVER = ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "::ffff:169.254.169.254"]
+PUBLIC = [
+    "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34", "2a00:1450:4001:80b::200e",
+    "64:ff9b::93.184.216.34",   # a public server, by way of the translator of a machine without IPv4
+]  # fmt: skip
+NEVER = [
+    "169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "::ffff:169.254.169.254",
+    "::169.254.169.254", "::ffff:0:169.254.169.254", "64:ff9b::169.254.169.254", "64:ff9b:1::169.254.169.254",
+    "2002:a9fe:a9fe::1",
+]  # fmt: skip
 PRIVATE = [
     "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.1.1", "0.0.0.9", "192.0.2.1", "224.0.0.1",
     "255.255.255.255", "fe80::1", "fc00::1", "fd12::1", "::", "ff02::1", "2001:db8::1",
@@ -25,6 +32,11 @@ PRIVATE = [
     "64:ff9b::10.0.0.1",        # through a translator
     "2002:0a00:0001::1",        # 6to4 of 10.0.0.1
     "2001:0:0a00:1::f5ff:fffe", # Teredo by way of 10.0.0.1
+    "::7f00:1", "::5db8:d822",  # compatible with IPv4, as it was meant once
+    "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "64:ff9b:1::5db8:d822",  # translated
+    "2002:5db8:d822::1",        # 6to4 of a public address, out of use
+    "fec0::1", "5f00::1", "4000::1", "100::1",  # nothing that is public is out there
+    "192.0.0.8", "192.0.0.9", "192.88.99.1", "2001:20::1", "3fff::1",
 ]  # fmt: skip
 LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]
 
