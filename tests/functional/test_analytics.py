@@ -53,6 +53,14 @@ def test_an_override_with_its_reason_is_counted(page: Page, scheme: str) -> None
     assert axe_findings(page) == []
 
 
+def test_what_a_criterion_says_is_seen_without_scrolling_sideways(page: Page) -> None:
+    page.goto("/analytics")
+    criteria = page.get_by_role("region", name="Criteria that decided", exact=True)
+    says = criteria.get_by_text("Plain x-rays are required for thoracic pain").bounding_box()
+    assert says
+    assert says["x"] + says["width"] <= page.evaluate("document.documentElement.clientWidth")
+
+
 def test_the_days_can_be_chosen_and_a_table_taken_away(page: Page) -> None:
     page.goto("/analytics")
     page.get_by_label("From").fill("2026-01-01")

@@ -117,7 +117,8 @@ def _reasons(report: Report, names: Names) -> Table:
     for (system, code), count in report.reasons.items():
         counts[names.reason(system, code)] += count
     rows: list[tuple[Cell, ...]] = list(counts.most_common())
-    rows.append(("with a free text", report.comments))
+    if counts or report.comments:
+        rows.append(("with a free text", report.comments))
     return Table("reasons", "Reasons for overriding", ("Reason", "Overrides"), rows)
 
 

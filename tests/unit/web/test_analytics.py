@@ -83,6 +83,11 @@ def test_reasons_that_are_not_ours_are_not_repeated(client: FlaskClient) -> None
     assert not [cell for row in found for cell in row if "cmd" in cell]
 
 
+def test_days_without_an_override_have_no_reasons(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        assert rows(service.client, "reasons") == [["Reason", "Overrides"]]
+
+
 def test_the_range_of_days_comes_from_the_address(client: FlaskClient) -> None:
     later = (NOON + timedelta(5)).date().isoformat()
     assert "No spine order was reviewed" in client.get(f"/analytics?first={later}&last={later}").get_data(as_text=True)
