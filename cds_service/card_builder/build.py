@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cds_service.card_builder import wording
 from cds_service.card_builder.choice import Choice, Indicator, SilenceReason, choose
+from cds_service.card_builder.overrides import UNRECOGNISED, circumstances, override_reasons
 from cds_service.card_builder.suggestions import Profile, Proposal, profile_named, proposals, subject, suggestions_for
-from cds_service.card_builder.templates import TOPIC_SYSTEM, CardTemplates, Kind, Template
+from cds_service.card_builder.templates import TOPIC_SYSTEM, CardTemplates, Kind, Template, When
 from cds_service.core.determination import Guideline, Review
 from cds_service.core.order import LeftAlone, NotRecognised, Study
 
@@ -125,9 +127,10 @@ class _Desk:
             return None
         self._said.add(advice)
         self._added += self._additions(proposed, template)
-        body = self._body(
-            plan.choice.indicator, template, summary, slots.detail(template), wording.leading_guideline(review)
-        )
+        named = target or next((proposal.study for proposal in proposed), None)
+        holds = circumstances(review.order, named)
+        guideline = wording.leading_guideline(review)
+        body = self._body(plan.choice.indicator, template, summary, slots.detail(template), guideline, holds)
         suggested = suggestions_for(
             review.order, proposed, target, template, self._profile, self._words, self._new_uuid
         )
@@ -148,7 +151,9 @@ class _Desk:
                 continue
             slots = wording.slots_of(review, template, self._words, None, ())
             guideline = wording.leading_guideline(review)
-            body = self._body(Indicator.INFO, template, slots.summary(template), slots.detail(template), guideline)
+            body = self._body(
+                Indicator.INFO, template, slots.summary(template), slots.detail(template), guideline, set()
+            )
             link = {"label": template.link, "url": app_url, "type": "smart", "appContext": card.body["uuid"]}
             yield Card(template.kind.value, card.order, {**body, "links": [link]})
 
@@ -158,7 +163,8 @@ class _Desk:
         if advice in self._said:
             return None
         self._said.add(advice)
-        body = self._body(plan.choice.indicator, template, slots.summary(template), slots.detail(template), None)
+        summary, detail = slots.summary(template), slots.detail(template)
+        body = self._body(plan.choice.indicator, template, summary, detail, None, UNRECOGNISED)
         return Card(template.kind.value, order.reference, body)
 
     def _additions(self, proposed: Sequence[Proposal], template: Template) -> list[Study]:
@@ -168,7 +174,13 @@ class _Desk:
         return [proposal.study for proposal in proposed if proposal.in_addition]
 
     def _body(
-        self, indicator: Indicator, template: Template, summary: str, detail: str, guideline: Guideline | None
+        self,
+        indicator: Indicator,
+        template: Template,
+        summary: str,
+        detail: str,
+        guideline: Guideline | None,
+        holds: AbstractSet[When],
     ) -> dict[str, Any]:
         label = guideline.title if guideline else self._words.patterns["guideline"]["unknown"].text
         source: dict[str, Any] = {"label": label}
@@ -182,11 +194,8 @@ class _Desk:
             "indicator": indicator.value,
             "source": source,
         }
-        if template.overrides:
-            body["overrideReasons"] = [
-                {"code": reason.code, "system": reason.system, "display": reason.display}
-                for reason in template.overrides
-            ]
+        if reasons := override_reasons(template, holds):
+            body["overrideReasons"] = reasons
         return body
 
 

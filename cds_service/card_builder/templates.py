@@ -49,13 +49,26 @@ class Removal(StrEnum):
     OFFERED = "offered"
 
 
+class When(StrEnum):
+    """What a card must be about for a reason to make sense on it."""
+
+    STUDY = "study"  # it names a study to order
+    LEVEL = "level"  # of another level than the one ordered
+    MRI = "mri"  # an MRI in place of something else
+    MORE_CONTRAST = "more_contrast"
+    LESS_CONTRAST = "less_contrast"
+    CODE = "code"  # another code is asked for
+    UNITS = "units"  # only the number of units is in question
+
+
 @dataclass(frozen=True, slots=True)
 class OverrideReason:
-    """A coded reason for keeping the order. Its code never changes."""
+    """A coded reason for keeping the order. Its code never changes. Without `when` it fits any card that lists it."""
 
     system: str
     code: str
     display: str
+    when: When | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +127,21 @@ def _load_reasons(path: Path) -> dict[str, OverrideReason]:
     systems = data.mapping("systems")
     reasons: dict[str, OverrideReason] = {}
     for entry in data.mappings("reasons"):
-        entry.allow(("key", "system", "code", "display"))
-        reason = OverrideReason(systems.text(entry.text("system")), entry.text("code"), entry.text("display"))
+        entry.allow(("key", "system", "code", "display"), ("when",))
+        system = systems.text(entry.text("system"))
+        reason = OverrideReason(system, entry.text("code"), entry.text("display"), _when(entry))
         if entry["key"] in reasons or any((reason.system, reason.code) == (r.system, r.code) for r in reasons.values()):
             entry.fail(f"{reason.code} stands twice")
         reasons[entry.text("key")] = reason
     return reasons
+
+
+def _when(data: strict_yaml.Mapping) -> When | None:
+    if "when" not in data:
+        return None
+    if data.text("when") not in list(When):
+        data.fail(f"when must be one of {', '.join(When)}")
+    return When(data["when"])
 
 
 def _template(data: strict_yaml.Mapping, words: Words, reasons: Mapping[str, OverrideReason]) -> Template:

@@ -77,7 +77,8 @@ def test_codes_of_override_reasons_do_not_change() -> None:
         "level-intended", "red-flag-excluded", "contrast-needed", "contrast-avoided", "implant-cleared-for-mri",
         "mri-not-possible", "repeat-intended", "clinical-change", "earlier-study-inadequate", "reviewed-by-hand",
         "other-guideline-followed", "discussed-with-reviewer", "local-code-required", "not-a-spine-study",
-        "local-protocol", "service-not-available", "patient-contraindication", "action-completed", "need-more-info",
+        "local-protocol", "units-for-separate-sessions",
+        "service-not-available", "patient-contraindication", "action-completed", "need-more-info",
     }  # fmt: skip
 
 
@@ -115,6 +116,7 @@ def test_nothing_blames_or_threatens() -> None:
             "never offered: k",
         ),
         ("override_reasons.yaml", "display: This is not", "title: This is not", "missing display"),
+        ("override_reasons.yaml", "when: level", "when: never", "when must be one of"),
     ],
 )
 def test_a_slip_in_a_template_stops_the_service_and_names_the_file(
