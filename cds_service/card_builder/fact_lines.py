@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -14,7 +14,7 @@ from cds_service.card_builder.slots import capitalised
 from cds_service.card_builder.words import FactPhrase, Words
 from cds_service.core.criterion import Comparison, Criterion, Node, fact_tests
 from cds_service.core.determination import Evidence
-from cds_service.core.fact import Fact, Value
+from cds_service.core.fact import Fact, Source, Value
 from cds_service.core.quantity import Range
 
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?(?:T.*)?", re.DOTALL)
@@ -145,7 +145,7 @@ def _statement(fact: Fact, phrase: FactPhrase, words: Words, limit: float | None
         said = words.patterns["settings"][fact.limit.setting]
         value = said.must_fill(found=_digits(fact.limit.found), limit=_digits(fact.limit.value))
         return words.patterns["fact"]["value"].must_fill(statement=phrase.statement, value=value)
-    on = next((text for source in fact.sources if (text := chart_date(source.date, words))), "")
+    on = next((text for source in _sources(fact) if (text := chart_date(source.date, words))), "")
     if isinstance(fact.value, date):
         on = ""  # a date that says itself when
     since = day(fact.since, words) if fact.since else ""
@@ -184,9 +184,14 @@ def value_text(value: Value | None, phrase: FactPhrase, words: Words, limit: flo
             return with_unit(patterns["of"].must_fill(value=text, limit=_digits(limit)), limit, phrase)
 
 
+def _sources(fact: Fact) -> Sequence[Source]:
+    """Where the chart has it: an order only repeats that, with the day on which it was written."""
+    return [source for source in fact.sources if not source.reference.startswith("ServiceRequest/")] or fact.sources
+
+
 def _place(fact: Fact, words: Words) -> str:
     """Where the fact stands, by the type of its first source; "" for a type without words."""
-    types = (source.reference.partition("/")[0] for source in fact.sources)
+    types = (source.reference.partition("/")[0] for source in _sources(fact))
     return next((words.tables["places"][name] for name in types if name in words.tables["places"]), "")
 
 

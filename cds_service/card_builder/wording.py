@@ -220,7 +220,7 @@ def _lists(review: Review, words: Words) -> dict[str, str]:
         "steps": markdown.bullets(map(_says, review.steps)),
         "unless": markdown.escape(words.joined(_named(review.unless, words), "or")),
         "none_found": words.tables["none_found"]["part" if review.not_read else "whole"],
-        "notes": markdown.bullets(map(_says, review.notes)),
+        "notes": markdown.bullets(map(_says, _told_once(review.notes))),
     }
 
 
@@ -244,6 +244,16 @@ def _criterion_lines(review: Review, words: Words) -> Iterator[str]:
             yield f"{_says(criterion).rstrip('.')}: {words.tables['status'][truths[criterion.id].value]}"
         else:
             yield _says(criterion)
+
+
+def _told_once(notes: Iterable[Criterion]) -> Iterator[Criterion]:
+    """Two documents may advise the same under the same condition, each in its own words: the first is enough."""
+    told: set[tuple[str, Outcome | None, str]] = set()
+    for note in notes:
+        advice = (note.kind, note.outcome, repr(note.when) if note.when else note.id)
+        if advice not in told:
+            told.add(advice)
+            yield note
 
 
 def _says(criterion: Criterion) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.core.criterion import Outcome
+from cds_service.core.criterion import AllOf, Comparison, Criterion, FactTest, Outcome
 from cds_service.core.determination import Alternative, Evidence, Ground
 from cds_service.core.fact import Fact, Source, Why
 from cds_service.core.quantity import Range
@@ -60,16 +60,20 @@ def test_numbers_and_dates_instead_of_adjectives() -> None:
         ),
         (
             reviews.not_yet_asked(asks_for=("clinical_reevaluation", "in_person_evaluation", "fever")),
-            "Three facts decide this MRI; each can be answered in one click",
+            "Three short answers decide this MRI; the questions are below",
         ),
         (
             reviews.not_yet_asked(ground=Ground.NOT_READ, not_read=("Observation", "Condition", "Basic", "Procedure")),
-            "Observations, the problem list and other parts of the record could not be read from the record; "
+            "Observations, the problem list and other parts of the record could not be read; "
             "criteria only partly checked",
         ),
         (
             reviews.not_yet(alternatives=(Alternative(None, reviews.TREATMENT.id),)),
             "Not yet: 3 of 6 weeks of treatment on record",
+        ),
+        (
+            reviews.not_yet(alternatives=(), evidence=(reviews.recorded("imaging_question(fibromyalgia)", True),)),
+            "This MRI can be left out: criteria not met with fibromyalgia as the question",
         ),
     ],
 )
@@ -136,6 +140,41 @@ def test_summaries(outcome: Any, summary: str) -> None:
 )  # fmt: skip
 def test_a_fact_says_its_value_its_date_and_its_place(evidence: Evidence, line: str) -> None:
     assert line in one(reviews.not_yet(evidence=(evidence,)))["detail"].splitlines()
+
+
+def test_an_order_that_repeats_the_chart_does_not_date_a_fact() -> None:
+    chart, order = Source("Condition/c1", "2026-09-01"), Source("ServiceRequest/draft-1", "2026-11-10")
+    for sources, line in [
+        ((order, chart), "- Thoracic pain: recorded 1 Sep 2026 (problem list)"),
+        ((order, Source("Condition/c1")), "- Thoracic pain: recorded (problem list)"),
+        ((order,), "- Thoracic pain: recorded 10 Nov 2026 (order)"),
+    ]:
+        pain = Evidence("spine_pain(thoracic)", Fact.of(True, *sources))
+        assert line in one(reviews.not_yet(evidence=(pain,)))["detail"].splitlines()
+
+
+@pytest.mark.parametrize("place", [None, False, True])
+def test_a_sinus_is_spoken_of_only_when_it_is_on_record(place: bool | None) -> None:
+    evidence = () if place is None else (reviews.recorded("skin_lesion(dermal_sinus)", place),)
+    said = (
+        "Dermal sinus on record: a normal ultrasound does not rule out a tract."
+        in one(reviews.infant(evidence=evidence))["detail"].splitlines()
+    )
+    assert said is (place is True)
+
+
+def test_the_same_advice_of_two_documents_is_said_once() -> None:
+    def note(name: str, says: str, units: float) -> Criterion:
+        more = FactTest("requested_units", None, Comparison.MORE_THAN, units)
+        return reviews.criterion(name, says, Outcome.NOT_SUPPORTED, kind="coding", when=AllOf((more,)))
+
+    notes = (
+        note("SP-2.6/once-only", "One unit covers the spine.", 1.0),
+        note("PEDSP-1.3/us-once", "One unit is enough for the spine.", 1.0),
+        note("SP-2.6/twice", "Two units are too many.", 2.0),
+    )
+    detail = one(reviews.supported("us_spinal_canal", beside=("coding",), notes=notes))["detail"]
+    assert "Also:\n\n- One unit covers the spine.\n- Two units are too many.\n\n" in detail
 
 
 @pytest.mark.parametrize(
