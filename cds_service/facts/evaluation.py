@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -15,10 +16,10 @@ from cds_service.facts.medicines import SPINE_REASONS
 from cds_service.facts.problems import code_regions
 from cds_service.facts.registry import SEEN, TREATED, fact, open_fact
 from cds_service.facts.treatment import trial
-from cds_service.fhir.codes import ACT_CODE, CPT, code_values, codings
+from cds_service.fhir.codes import ACT_CODE, CPT, HCPCS, code_values, codings
 from cds_service.fhir.dates import DayRange
-from cds_service.fhir.elements import Resource, identity, mapping, mappings, reference
-from cds_service.fhir.status import usable
+from cds_service.fhir.elements import Resource, identity, mapping, mappings, reference, text
+from cds_service.fhir.status import Verification, usable, verification
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -35,7 +36,16 @@ ABOUT_THE_SPINE: Final = SPINE_REASONS.union(_GROWING)
 _VIRTUAL: Final = frozenset({"encounter-class-virtual"})
 _IN_PERSON_CLASSES: Final = frozenset({"encounter-class-in-person"})
 _IN_PERSON_TYPES: Final = frozenset({"encounter-type-in-person"})
-_NURSE_VISIT: Final = (CPT, "99211")
+# How a code says how the patient was seen: by a type of visit, a modifier or a place of service of the claim.
+_REMOTE: Final = "encounter-type-telehealth"
+_VIRTUAL_PLACES: Final = frozenset({"vi", "vr", "virtual"})
+_PLACES_OF_SERVICE: Final = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+_NAMES_PLACES: Final = re.compile(r"place[-_ ]?of[-_ ]?service|service-?place|\.113883\.6\.50$", re.IGNORECASE)
+_WITH_MODIFIERS: Final = re.compile(r"(\d{5}|[A-Z]\d{4})((?:[-\s,:./]*[A-Z0-9]{2})+)")
+_NO_EVALUATION: Final = frozenset({"encounter-type-no-evaluation", "proc-physical-therapy", "proc-spinal-manipulation"})
+_CLINICAL: Final = frozenset({"encounter-type-in-person", _REMOTE})
+# Sections of CPT: imaging, laboratory, vaccines.
+_NO_VISIT_CODES: Final = ((70010, 79999), (80047, 89398), (90476, 90759))
 _CLINICIANS: Final = ("Practitioner/", "PractitionerRole/")
 
 
@@ -68,7 +78,7 @@ def _visits(chart: Chart) -> Iterator[Visit]:
         day = day_of(chart, encounter)
         if not usable(encounter) or (day is not None and day.first > chart.review_date):
             continue
-        if set(codings(encounter.get("type"))) == {_NURSE_VISIT} or not _by_clinician(encounter):
+        if not (_may_evaluate(chart, encounter) and _by_clinician(encounter)):
             continue
         yield Visit(mode_of(chart, encounter), day, this_one, source_of(encounter, day))
 
@@ -102,20 +112,85 @@ def _by_clinician(encounter: Resource) -> bool:
     return not known or any(part in name for name in known for part in _CLINICIANS)
 
 
+def _may_evaluate(chart: Chart, encounter: Resource) -> bool:
+    """False for a session of therapy and for visits of nurses, laboratories, imaging and vaccination, whatever codes of
+    its own a clinic adds. One that is also coded as a visit with a clinician is such a visit."""
+    keys = _types(encounter)
+    clinical = any(chart.is_in_any(key, _CLINICAL) for key in keys if not _is_of_claim(key))
+    return clinical or not any(_without_clinician(chart, key) for key in keys)
+
+
+def _without_clinician(chart: Chart, key: tuple[str, str]) -> bool:
+    system, code = key
+    if chart.is_in_any(key, _NO_EVALUATION) or chart.study_regions(system, code):
+        return True
+    number = int(code) if system == CPT and code.isdigit() else 0
+    return any(first <= number <= last for first, last in _NO_VISIT_CODES)
+
+
+def _is_of_claim(key: tuple[str, str]) -> bool:
+    """Whether a code is a modifier or a place of service, which says how a visit took place but not what it was."""
+    return len(key[1]) == len("95")
+
+
 def mode_of(chart: Chart, encounter: Resource) -> str | None:
     """Telehealth is looked for first: an ambulatory class may be a video visit."""
-    types = list(codings(encounter.get("type")))
     classes = set(codings(encounter.get("class"))) | {
         (ACT_CODE, code.upper()) for code in code_values(encounter.get("class"))
     }
-    remote = chart.codes("encounter-type-telehealth")
-    for member in remote.members_among(types):
+    types = _types(encounter)
+    for member in chart.codes(_REMOTE).members_among(types):
         return member.means or "telemedicine"
-    if any(chart.is_in_any(key, _VIRTUAL) for key in classes):
+    if any(chart.is_in_any(key, _VIRTUAL) for key in classes) or _in_virtual_place(chart, encounter):
         return "telemedicine"
     if any(chart.is_in_any(key, _IN_PERSON_CLASSES) for key in classes):
         return IN_PERSON
     return IN_PERSON if any(chart.is_in_any(key, _IN_PERSON_TYPES) for key in types) else None
+
+
+def _in_virtual_place(chart: Chart, encounter: Resource) -> bool:
+    for stay in mappings(encounter.get("location")):
+        place = chart.record.resolve(reference(stay.get("location")) or "", encounter) or {}
+        kinds = [concept for where in (stay, place) for concept in (where.get("physicalType"), where.get("form"))]
+        if any(not _VIRTUAL_PLACES.isdisjoint(code_values(kind)) for kind in kinds):
+            return True
+        if any(key in chart.codes(_REMOTE) for key in _normal(place.get("type"))):
+            return True
+    return False
+
+
+def _types(encounter: Resource) -> list[tuple[str, str]]:
+    return [*_normal(encounter.get("type")), *_normal(encounter.get("serviceType"))]
+
+
+def _normal(concept: object) -> list[tuple[str, str]]:
+    """The codings of a kind of visit. Modifiers written behind a code ("99213-95") are codes of their own, and places
+    of service are under one name. Two characters without a system can be nothing else than one of the two."""
+    found: list[tuple[str, str]] = []
+    for key in codings(concept):
+        system, code = key
+        if _NAMES_PLACES.search(system):
+            found.append((_PLACES_OF_SERVICE, code.zfill(2)))
+            continue
+        if "modifier" in system.lower():
+            found.append(_modifier(code))
+            continue
+        shape = _WITH_MODIFIERS.fullmatch(code) if system in (CPT, HCPCS) else None
+        if shape is not None:
+            code = shape[1]
+            found += [_modifier(part) for part in re.findall(r"[A-Z0-9]{2}", shape[2])]
+        system = CPT if system == HCPCS and code.isdigit() else system
+        found.append((system, code))
+    for item in mappings(concept):
+        for coding in mappings(item.get("coding")):
+            bare = text(coding.get("code"))
+            if bare is not None and len(bare) == len("95") and text(coding.get("system")) is None:
+                found += [_modifier(bare.upper()), (_PLACES_OF_SERVICE, bare)]
+    return found
+
+
+def _modifier(code: str) -> tuple[str, str]:
+    return (CPT if code.isdigit() else HCPCS, code)
 
 
 def _about_this_problem(chart: Chart, encounter: Resource, made_there: list[Resource]) -> bool:
@@ -126,6 +201,7 @@ def _about_this_problem(chart: Chart, encounter: Resource, made_there: list[Reso
     return any(
         _spinal(chart, chart.record.codes(condition)) and fits_order(chart, regions_in(chart, condition))
         for condition in (*_diagnoses(chart, encounter), *made_there)
+        if verification(condition) is not Verification.REFUTED
     )
 
 

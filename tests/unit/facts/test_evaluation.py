@@ -65,6 +65,109 @@ def test_in_person_evaluation(sheet, visit, pain, change, seen, mode):
     assert facts.read("evaluation_mode").value == mode
 
 
+POS = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+VIRTUAL = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/location-physical-type", "code": "vi"}]}
+ROOM = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/location-physical-type", "code": "ro"}]}
+
+
+def typed(*codes):
+    """Encounter.type of one concept with these (system, code) pairs."""
+    return [{"coding": [{**({"system": system} if system else {}), "code": code} for system, code in codes]}]
+
+
+CPT = "http://www.ama-assn.org/go/cpt"
+HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+
+
+@pytest.mark.parametrize(
+    ("change", "mode"),
+    [
+        ({"type": typed((POS, "02"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213"), (POS, "10"))}, "telemedicine"),
+        ({"type": typed((f"{POS}.html", "10"))}, "telemedicine"),
+        ({"type": typed(("urn:oid:2.16.840.1.113883.6.50", "2"))}, "telemedicine"),
+        ({"type": typed((POS, "11"))}, "in_person"),  # the office
+        ({"type": typed(("urn:clinic:visit-type", "10"))}, "in_person"),  # a code of the clinic's own
+        ({"type": typed((CPT, "99213"), (CPT, "95"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213"), (None, "95"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213"), (None, "10"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213"), ("urn:clinic:claim-modifier", "95"))}, "telemedicine"),
+        ({"kind": None, "type": typed((None, "99213"))}, None),  # of which system?
+        ({"type": [*typed((CPT, "99213")), *typed((HCPCS, "GT"))]}, "telemedicine"),
+        ({"type": typed((CPT, "99213-95"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213 25 95"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213-93"))}, "telephone"),
+        ({"type": typed((CPT, "99213-GQ"))}, "telemedicine"),
+        ({"type": typed((CPT, "99213-25"))}, "in_person"),
+        ({"kind": None, "type": typed((CPT, "99213-25"))}, "in_person"),
+        ({"location": [{"physicalType": VIRTUAL}]}, "telemedicine"),
+        ({"location": [{"physicalType": ROOM}]}, "in_person"),
+        (
+            {
+                "contained": [{"resourceType": "Location", "id": "l", "physicalType": VIRTUAL}],
+                "location": [{"location": {"reference": "#l"}}],
+            },
+            "telemedicine",
+        ),
+        (
+            {
+                "contained": [{"resourceType": "Location", "id": "l", "type": typed((POS, "10"))}],
+                "location": [{"location": {"reference": "#l"}}],
+            },
+            "telemedicine",
+        ),
+        ({"serviceType": typed(("http://snomed.info/sct", "448337001"))[0]}, "telemedicine"),
+    ],
+)
+def test_an_ambulatory_class_may_be_a_video_visit(sheet, visit, pain, change, mode):
+    facts = sheet(pain, visit(**change))
+    assert facts.read("evaluation_mode").value == mode
+    assert facts.read("in_person_evaluation").value is (True if mode == "in_person" else None)
+
+
+LOCAL = ("urn:clinic:visit-type", "FOLLOW-UP")
+
+
+@pytest.mark.parametrize(
+    ("codes", "seen"),
+    [
+        ([(CPT, "97110")], None),  # therapy is treatment
+        ([(CPT, "98940")], None),
+        ([("http://snomed.info/sct", "91251008")], None),
+        ([(CPT, "36415")], None),  # blood is drawn
+        ([(CPT, "85025")], None),
+        ([(CPT, "72100")], None),  # an x-ray is taken
+        ([(CPT, "73030")], None),
+        ([(CPT, "90471")], None),  # a vaccine is given
+        ([(HCPCS, "G0008")], None),
+        ([(CPT, "99211"), LOCAL], None),
+        ([(CPT, "99211-25")], None),
+        ([(CPT, "97110"), LOCAL], None),
+        ([LOCAL], True),
+        ([(CPT, "99213"), (CPT, "36415")], True),  # seen, and blood drawn
+        ([(CPT, "99214-25"), (CPT, "98940")], True),
+    ],
+)
+def test_visits_in_which_nobody_evaluates(sheet, visit, pain, codes, seen):
+    facts = sheet(pain, visit(type=typed(*codes)))
+    assert facts.read("in_person_evaluation").value is seen
+    assert facts.read("evaluation_mode").value == ("in_person" if seen else None)
+
+
+def test_a_session_of_therapy_is_no_re_evaluation(sheet, visit, pain, therapy):
+    sessions = [therapy("2026-10-05", "a"), therapy("2026-10-20", "b")]
+    again = visit(when="2026-11-01", type=typed((CPT, "97110")))
+    assert sheet(pain, *sessions, again).read("clinical_reevaluation").value is None
+
+
+def test_a_refuted_diagnosis_is_not_what_a_visit_was_for(sheet, visit, pain, condition):
+    refuted = condition("M54.50", onset="2026-10-02", own_id="dx", verification="refuted")
+    linked = visit(reason=None, diagnosis=[{"condition": {"reference": "Condition/dx"}}])
+    assert sheet(pain, refuted, linked).read("in_person_evaluation").value is None
+    made_there = {**refuted, "encounter": {"reference": "Encounter/v"}}
+    assert sheet(pain, made_there, visit(reason=None)).read("in_person_evaluation").value is None
+
+
 def test_a_visit_from_before_is_shown_and_does_not_count(sheet, visit, pain):
     found = sheet(pain, visit(when="2026-09-30")).read("in_person_evaluation")
     assert (found.why, found.sources[0].reference) == (Why.NOT_DOCUMENTED, "Encounter/v")
