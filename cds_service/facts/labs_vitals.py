@@ -11,7 +11,7 @@ from cds_service.core.quantity import Range, bounds
 from cds_service.facts.evidence import day_of, merged, recent_enough, source_of
 from cds_service.facts.problems import Found, Problem, declare, look
 from cds_service.facts.registry import fact, open_fact, unreadable
-from cds_service.fhir.codes import LOINC, SNOMED, code_values, codes_of, codings
+from cds_service.fhir.codes import LOINC, code_values, codes_of, codings
 from cds_service.fhir.dates import DayRange
 from cds_service.fhir.elements import Resource, mapping, mappings
 from cds_service.fhir.status import usable
@@ -32,7 +32,13 @@ _LABS: Final[dict[str, str]] = {"lab-esr": "mm/h", "lab-crp": "mg/L", "lab-wbc":
 _HIGH: Final = frozenset({"h", "hh", "hu", "a", "aa", ">"})
 _POSITIVE: Final = frozenset({"pos", "det", "a", "aa"})
 _NEGATIVE: Final = frozenset({"neg", "n", "nd"})
-_NO_GROWTH: Final = frozenset({"260385009", "264868006", "2667000", "260415000"})
+_CULTURE: Final = "lab-blood-culture"
+# What a living body may measure, in degrees Fahrenheit (24 to 46 degrees Celsius). Anything else is a slip of the pen.
+_COLDEST: Final = 75.2
+_HOTTEST: Final = 114.8
+_UNRANGED: Final = "reported without range or interpretation"
+_TWO_RANGES: Final = "its reference ranges disagree"
+_TWO_UNITS: Final = "it is stated in two units"
 
 
 def _recent(chart: Chart, value_set: str) -> Iterator[tuple[Resource, DayRange | None, Source]]:
@@ -50,7 +56,7 @@ def body_temperature_f(chart: Chart, _argument: str | None) -> Fact | None:
     unclear: list[Source] = []
     for observation, _, source in _recent(chart, _TEMPERATURE):
         value = value_in(observation, "degF")
-        if value is None:
+        if value is None or not _is_possible(value) or _in_two_units(observation, "degF"):
             if not observation.get("dataAbsentReason"):
                 unclear.append(source)
             continue
@@ -59,7 +65,23 @@ def body_temperature_f(chart: Chart, _argument: str | None) -> Fact | None:
             highest = (low, source)
     if highest is not None:
         return Fact.of(highest[0], highest[1])
-    return unreadable(*merged(unclear), note="the temperature has no unit that can be read") if unclear else None
+    note = "the temperature has no unit that can be read, or is none of a living body"
+    return unreadable(*merged(unclear), note=note) if unclear else None
+
+
+def _is_possible(degf: float | Range) -> bool:
+    return all(_COLDEST <= end <= _HOTTEST for end in bounds(degf) if math.isfinite(end))
+
+
+def _in_two_units(observation: Resource, unit: str) -> bool:
+    """Whether the code and the printed unit of a quantity, both known, make two values of one number."""
+    quantity = mapping(observation.get("valueQuantity"))
+    values = [
+        convert({"value": quantity.get("value"), "unit": quantity.get(name)}, unit)
+        for name in ("code", "unit")
+        if quantity.get(name) not in (None, "")
+    ]
+    return len({value for value in values if value is not None}) > 1
 
 
 @fact("fever", reads=("Condition", "Encounter", "Observation"), needs=(_TEMPERATURE,))
@@ -75,49 +97,76 @@ def fever(chart: Chart, _argument: str | None) -> Fact | None:
     return temperature if temperature is not None and not temperature.known else coded
 
 
-@fact("infection_labs_abnormal", reads=("Condition", "Observation"), needs=(*_LABS, "lab-blood-culture"))
+@fact("infection_labs_abnormal", reads=("Condition", "Observation"), needs=(*_LABS, _CULTURE))
 def infection_labs_abnormal(chart: Chart, _argument: str | None) -> Fact | None:
     """Any raised ESR, CRP or white count, or positive blood culture, of the episode.
 
     False when every value read is marked or ranged as normal. A value without range or interpretation is shown, and
-    is no evidence.
+    is no evidence; neither is a culture that says neither growth nor none.
     """
     found = Found()
     for name, unit in _LABS.items():
         for observation, _, source in _recent(chart, name):
             _sort(_is_high(observation, unit), source, found)
-    for observation, _, source in _recent(chart, "lab-blood-culture"):
-        _sort(_is_positive(observation), source, found)
+    unread: list[Source] = []
+    for observation, _, source in _recent(chart, _CULTURE):
+        if observation.get("dataAbsentReason"):
+            continue
+        grown = _is_grown(chart, observation)
+        if grown is None and _says_something(observation):
+            unread.append(source)
+        else:
+            _sort(grown if grown is not None else _UNRANGED, source, found)
     coded = look(chart, "infection_labs_abnormal")
     found.for_it.extend(coded.for_it)
+    if unread and not found.for_it:
+        close = (source for source, _ in found.close)
+        return unreadable(*merged((*unread, *close)), note="a culture that says neither growth nor none")
     if found.against and found.close and not found.for_it:
         return open_fact(*merged(source for source, _ in found.close), note=found.close[0][1])
     return found.fact()
 
 
-def _sort(said: bool | None, source: Source, found: Found) -> None:
-    if said is None:
-        found.close.append((source, "reported without range or interpretation"))
+def _sort(said: bool | str, source: Source, found: Found) -> None:
+    """`said` is the reason why a value does not count, where it does not."""
+    if isinstance(said, str):
+        found.close.append((source, said))
     else:
         (found.for_it if said else found.against).append(source)
 
 
-def _is_high(observation: Resource, unit: str) -> bool | None:
-    """By interpretation first, then against the upper end of the reference range."""
+def _is_high(observation: Resource, unit: str) -> bool | str:
+    """By interpretation first, then against the upper end of the reference range. A text: why neither tells."""
     marks = set(code_values(observation.get("interpretation")))
     if marks & _HIGH:
         return True
+    if _in_two_units(observation, unit):
+        return False if marks == {"n"} else _TWO_UNITS
+    raised = _raised(observation, unit)
+    if len(raised) > 1:
+        return False if marks == {"n"} else _TWO_RANGES
+    if raised == {True}:
+        return True
+    if raised == {False} and (not marks or "n" in marks):
+        return False
+    return False if "n" in marks else _UNRANGED
+
+
+def _raised(observation: Resource, unit: str) -> set[bool]:
+    """Whether the value is above each range that is said to be of the healthy, or not said to be another."""
     value = value_in(observation, unit)
+    found: set[bool] = set()
     for stated in mappings(observation.get("referenceRange")):
+        kinds = set(code_values(stated.get("type")))
         limit = convert(_with_unit(stated.get("high"), observation), unit)
-        if value is None or not isinstance(limit, float):
+        if value is None or not isinstance(limit, float) or (kinds and "normal" not in kinds):
             continue
         low, high = bounds(value)
         if low > limit:
-            return True
-        if high <= limit and (not marks or "n" in marks):
-            return False
-    return False if "n" in marks else None
+            found.add(True)
+        elif high <= limit:
+            found.add(False)
+    return found
 
 
 def _with_unit(limit: object, observation: Resource) -> Resource:
@@ -129,17 +178,23 @@ def _with_unit(limit: object, observation: Resource) -> Resource:
     return stated
 
 
-def _is_positive(observation: Resource) -> bool | None:
-    """A culture: by interpretation, else an organism as the value. "No growth" is negative."""
+def _is_grown(chart: Chart, observation: Resource) -> bool | None:
+    """Whether a culture grew something: by interpretation and by its value, an organism or a word for growth or none.
+    None where neither says so, or one the opposite of the other."""
     marks = set(code_values(observation.get("interpretation")))
-    if marks & _POSITIVE:
-        return True
-    if marks & _NEGATIVE:
-        return False
-    values = [code for system, code in codings(observation.get("valueCodeableConcept")) if system == SNOMED]
-    if not values:
+    keys = codings(observation.get("valueCodeableConcept"))
+    no_growth = any(key in chart.codes("culture-negative") for key in keys)
+    growth = any(key in chart.codes("culture-positive") for key in keys)
+    grown = bool(marks & _POSITIVE) or growth
+    clean = bool(marks & _NEGATIVE) or no_growth
+    if grown == clean or (clean and not marks <= _NEGATIVE):
         return None
-    return _NO_GROWTH.isdisjoint(values)
+    # A value that nobody here knows may be an organism.
+    return None if clean and keys and not no_growth else grown
+
+
+def _says_something(observation: Resource) -> bool:
+    return any(observation.get(name) for name in ("interpretation", "valueCodeableConcept", "valueString"))
 
 
 @fact("glasgow_coma_scale", reads=("Observation",), needs=("obs-gcs",), in_episode=True)

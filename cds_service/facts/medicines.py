@@ -12,7 +12,7 @@ from cds_service.core.truth import MET
 from cds_service.core.value_set import Member
 from cds_service.facts.evidence import merged, source_of
 from cds_service.facts.problems import Problem, declare, look
-from cds_service.facts.registry import fact
+from cds_service.facts.registry import fact, open_fact
 from cds_service.fhir.codes import codings
 from cds_service.fhir.dates import DayRange, course_of
 from cds_service.fhir.elements import Resource, mappings, reference
@@ -46,12 +46,14 @@ declare(
 
 @dataclass(frozen=True, slots=True)
 class Medicine:
-    """One course. `end` is None when nothing says how long it runs; `active` is the status now."""
+    """One course. `end` is None when nothing says how long it runs, and when what says it cannot be read (`unclear`).
+    `active` is the status now."""
 
     resource: Resource
     member: Member
     start: DayRange | None
     end: DayRange | None
+    unclear: bool
     active: bool
     source: Source
 
@@ -77,7 +79,7 @@ def taken(chart: Chart, value_sets: Iterable[str], *, on_the_skin: bool = False)
                 seen.add(id(resource))
                 source = source_of(resource, course.start)
                 active = resource.get("status") in (None, "active")
-                yield Medicine(resource, members[0], course.start, course.end, active, source)
+                yield Medicine(resource, members[0], course.start, course.end, course.unclear, active, source)
 
 
 def unmatched(chart: Chart) -> int:
@@ -124,11 +126,19 @@ def is_spinal(chart: Chart, concept: object) -> bool:
     return any(chart.is_in_any(key, SPINE_REASONS) for key in codings(concept))
 
 
+def as_needed(resource: Resource) -> bool:
+    """Whether every dose is taken when needed only: begun on its day, not taken all the time."""
+    doses = [*mappings(resource.get("dosageInstruction")), *mappings(resource.get("dosage"))]
+    return bool(doses) and all(
+        dose.get("asNeededBoolean") is True or bool(dose.get("asNeededCodeableConcept")) for dose in doses
+    )
+
+
 def length_days(medicine: Medicine, until: date) -> int | None:
-    """Days of the course up to `until` as far as both ends are known; None when one is not."""
-    if medicine.start is None:
+    """Days that the course surely ran up to `until`; None when one of its ends is not known."""
+    if medicine.start is None or medicine.unclear:
         return None
-    end = medicine.end.last if medicine.end else (until if medicine.active else None)
+    end = medicine.end.first if medicine.end else (until if medicine.active else None)
     return (min(end, until) - medicine.start.last).days if end else None
 
 
@@ -136,20 +146,26 @@ def length_days(medicine: Medicine, until: date) -> int | None:
 def long_term_glucocorticoids(chart: Chart, _argument: str | None) -> Fact | None:
     """The status code, or a systemic course of at least the policy length, running or recently ended.
 
-    An active order with no end counts from its start: that is how long-term prescriptions are written.
+    An active order with no end counts from its start: that is how long-term prescriptions are written. One that is
+    taken when needed, or for a time that cannot be read, is shown and does not count.
     """
     coded = look(chart, "long_term_glucocorticoids").fact()
     if coded is not None and coded.value is True:
         return coded
     settings = chart.settings
     long_ones: list[tuple[int, Source]] = []
+    open_ones: list[Source] = []
     for medicine in taken(chart, ("med-corticosteroid-systemic",)):
+        if medicine.unclear or as_needed(medicine.resource):
+            open_ones.append(medicine.source)
+            continue
         days = length_days(medicine, chart.review_date)
         ended = (chart.review_date - medicine.end.last).days if medicine.end else 0
         if days is not None and days >= settings.long_term_steroid_days and ended <= settings.long_term_steroid_days:
             long_ones.append((days, medicine.source))
     if not long_ones:
-        return coded
+        note = "taken when needed, or for a time that is not on record"
+        return open_fact(*merged(open_ones), note=note) if open_ones and coded is None else coded
     longest = max(days for days, _ in long_ones)
     sources = merged(source for days, source in long_ones if days == longest)
     rest = (source for _, source in long_ones)

@@ -15,11 +15,13 @@ from cds_service.core.quantity import Range
 from cds_service.core.truth import MET
 from cds_service.facts.episode import ONSET_NEEDED, fits_order
 from cds_service.facts.evidence import day_of, member_of, merged, regions_in, source_of, start_day
-from cds_service.facts.medicines import TYPES, is_spinal, taken, unmatched
+from cds_service.facts.medicines import TYPES, as_needed, is_spinal, taken, unmatched
+from cds_service.facts.problems import code_regions
 from cds_service.facts.registry import TREATED, fact, open_fact
-from cds_service.fhir.codes import code_values, codings
+from cds_service.fhir.codes import ICD9CM, ICD10CM, code_values, codings
 from cds_service.fhir.dates import DayRange, period
 from cds_service.fhir.elements import Resource, mapping, mappings, reference
+from cds_service.fhir.regions import site_regions
 from cds_service.fhir.status import usable
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _PROCEDURES: Final = (
     "proc-facet-mbb",
     "proc-other-pain-injection",
 )
+_BACK: Final = frozenset({"body-site-spine", "body-site-back"})
 _THERAPY: Final = frozenset({"proc-physical-therapy", "proc-spinal-manipulation"})
 _READS: Final = ("Condition", "Procedure", "Encounter", "CarePlan", *TYPES)
 _NO_PROGRESS: Final = frozenset({"not-achieved", "no-progress", "not-attainable", "worsening"})
@@ -82,30 +85,48 @@ def _medicines(chart: Chart) -> Iterator[Item]:
         for medicine in taken(chart, (value_set,), on_the_skin=value_set in _ON_THE_SKIN):
             if medicine.start is None or _for_something_else(chart, medicine.resource):
                 continue
-            end = medicine.end.last if medicine.end else medicine.start.last
-            has_period = medicine.end is not None and not _as_needed(medicine.resource)
+            has_period = medicine.end is not None and not as_needed(medicine.resource)
+            end = medicine.start.last
+            if medicine.end is not None and has_period:
+                end = max(medicine.end.first, end)
             yield Item(medicine.start, min(end, chart.review_date), has_period, medicine.source)
 
 
-def _as_needed(resource: Resource) -> bool:
-    """Taken when needed: begun on its day, not taken all the time."""
-    return any(
-        dosage.get("asNeededBoolean") is True or dosage.get("asNeededCodeableConcept")
-        for name in ("dosageInstruction", "dosage")
-        for dosage in mappings(resource.get(name))
-    )
-
-
 def _procedures(chart: Chart) -> Iterator[Item]:
+    for procedure, regions in chart.once(_done):
+        if regions is not None and fits_order(chart, regions):
+            yield from _dated(chart, procedure)
+
+
+def _done(chart: Chart) -> list[tuple[Resource, frozenset[str] | None]]:
+    """Procedures that may be treatment of the spine, each with its regions: empty where none is stated, None where the
+    stated body site is not known to be of the spine."""
+    found: list[tuple[Resource, frozenset[str] | None]] = []
     for value_set in _PROCEDURES:
         codes = chart.codes(value_set)
         for procedure in chart.coded("Procedure", codes):
             member = member_of(chart, codes, procedure)
-            if member is None or not usable(procedure) or _for_something_else(chart, procedure):
-                continue
-            if not fits_order(chart, frozenset(member.regions) or regions_in(chart, procedure)):
-                continue
-            yield from _dated(chart, procedure)
+            if member is not None and usable(procedure) and not _for_something_else(chart, procedure):
+                found.append((procedure, frozenset(member.regions) or _treated(chart, procedure)))
+    return found
+
+
+def _treated(chart: Chart, procedure: Resource) -> frozenset[str] | None:
+    if not procedure.get("bodySite"):
+        return regions_in(chart, procedure)
+    keys = codings(procedure["bodySite"])
+    if site_regions(procedure["bodySite"]) or any(chart.is_in_any(key, _BACK) for key in keys):
+        return regions_in(chart, procedure)
+    neck = chart.codes("body-site-neck").members_among(keys)
+    return frozenset(region for site in neck for region in site.regions) or None
+
+
+def _elsewhere(chart: Chart) -> int:
+    """How many treatments since the symptoms began are on record at a body site not known to be of the spine."""
+    return sum(
+        regions is None and chart.episode.since(start_day(chart, procedure)) is MET
+        for procedure, regions in chart.once(_done)
+    )
 
 
 def _sessions(chart: Chart) -> Iterator[Item]:
@@ -129,6 +150,10 @@ def _plans(chart: Chart) -> Iterator[Item]:
             keys = list(codings(detail.get("code")))
             if detail.get("status") not in ("in-progress", "completed"):
                 continue
+            # What a plan is for is what each of its activities is for, unless that says it itself.
+            meant = {"reasonReference": [*mappings(detail.get("reasonReference"))] or plan.get("addresses")}
+            if _for_something_else(chart, {**plan, "reasonCode": detail.get("reasonCode"), **meant}):
+                continue
             if any(chart.is_in_any(key, _THERAPY) for key in keys):
                 start, end = period(detail.get("scheduledPeriod"))
                 start = start or period(plan.get("period"))[0]
@@ -151,13 +176,22 @@ def _dated(chart: Chart, resource: Resource) -> Iterator[Item]:
 
 
 def _for_something_else(chart: Chart, resource: Resource) -> bool:
-    """Whether every reason that a resource states in codes is of something other than the spine."""
+    """Whether every reason that a resource states in codes is of something other than the region ordered."""
     stated = [concept for concept in mappings(resource.get("reasonCode")) if any(codings(concept))]
-    for pointer in mappings(resource.get("reasonReference")):
+    diagnoses = (mapping(found.get("condition")) for found in mappings(resource.get("diagnosis")))
+    for pointer in (*mappings(resource.get("reasonReference")), *diagnoses):
         named = chart.record.resolve(reference(pointer) or "", resource)
         if named is not None and any(codings(named.get("code"))):
-            stated.append(mapping(named.get("code")))
-    return bool(stated) and not any(is_spinal(chart, concept) for concept in stated)
+            stated.append({"coding": mapping(named.get("code")).get("coding"), "bodySite": named.get("bodySite")})
+    return bool(stated) and not any(_is_of_the_region(chart, concept) for concept in stated)
+
+
+def _is_of_the_region(chart: Chart, concept: Resource) -> bool:
+    """Whether a reason is a problem of the spine, and not of another region of it than the one ordered."""
+    if not is_spinal(chart, concept):
+        return False
+    named = [code_regions(system, code) for system, code in codings(concept) if system in (ICD10CM, ICD9CM)]
+    return fits_order(chart, frozenset().union(*named) or site_regions(concept.get("bodySite")))
 
 
 def trial(chart: Chart) -> Trial | None:
@@ -191,8 +225,7 @@ def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | 
         return None
     course = trial(chart)
     longest = episode.age(chart.review_date).high / 7
-    others = unmatched(chart)
-    note = f"medicines on record that match no drug we know: {others}" if others else None
+    note = _not_counted(chart)
     if course is not None:
         sources = merged(item.source for item in reversed(course.items))
         return Fact.of(Range(min(course.weeks, longest), longest), *sources, since=course.start, note=note)
@@ -200,6 +233,14 @@ def conservative_treatment_weeks(chart: Chart, _argument: str | None) -> Fact | 
         return Fact.of(Range(0.0, longest), *episode.sources, since=episode.last, note=note)
     unplaced = [item.source for item in items(chart)]
     return open_fact(*merged(unplaced), note=ONSET_NEEDED) if unplaced else None
+
+
+def _not_counted(chart: Chart) -> str | None:
+    """What may be treatment, and what nobody can tell of."""
+    medicines, elsewhere = unmatched(chart), _elsewhere(chart)
+    notes = [f"medicines on record that match no drug we know: {medicines}"] if medicines else []
+    notes += [f"treatments on record at a body site not known to be of the spine: {elsewhere}"] if elsewhere else []
+    return "; ".join(notes) or None
 
 
 @fact("weeks_since_conservative_treatment", reads=_READS, needs=(TREATED,))

@@ -159,32 +159,126 @@ def abated(condition: Resource, *, birth: DayRange | None = None) -> DayRange | 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A course of medicine. `end` is None when nothing says how long it runs."""
+    """A course of medicine. `end` is None when nothing says how long it runs.
+
+    `unclear`: how long it runs is stated, in a way that cannot be read, so that it is not without an end.
+    """
 
     start: DayRange | None
     end: DayRange | None
+    unclear: bool = False
 
 
 def course_of(medication: Resource) -> Course:
-    """The course of a MedicationRequest or MedicationStatement."""
-    for dosage in (*mappings(medication.get("dosageInstruction")), *mappings(medication.get("dosage"))):
-        repeat = mapping(mapping(dosage.get("timing")).get("repeat"))
-        start, end = period(repeat.get("boundsPeriod"))
-        if start or end:
-            return Course(start, end)
+    """The course of a MedicationRequest or MedicationStatement.
+
+    It begins with the period of its doses, else of the prescription, else on the day of writing. It ends with the
+    period of its doses, else after the length stated for them, else with the period of the prescription, else when the
+    supply is used up, its refills taken or not. Several doses run from the first start to the last end, numbered ones
+    one after the other.
+    """
+    repeats = [
+        (dosage.get("sequence"), mapping(mapping(dosage.get("timing")).get("repeat")))
+        for dosage in (*mappings(medication.get("dosageInstruction")), *mappings(medication.get("dosage")))
+    ]
     supply = mapping(medication.get("dispenseRequest"))
-    for stated in (supply.get("validityPeriod"), medication.get("effectivePeriod")):
-        start, end = period(stated)
-        if start or end:
-            return Course(start, end)
-    start = _first(medication, "effectiveDateTime", "authoredOn", "dateAsserted")
-    days = _days(supply.get("expectedSupplyDuration"))
-    if start is None or days is None:
-        return Course(start, None)
+    start, end = _span([period(repeat.get("boundsPeriod")) for _, repeat in repeats])
+    if start is None and end is None:
+        start, end = _span([period(supply.get("validityPeriod"))])
+        if start is None and end is None:
+            start, end = _span([period(medication.get("effectivePeriod"))])
+        lengths = [(number, _lengths(repeat)) for number, repeat in repeats if _is_bounded(repeat)]
+    else:
+        lengths = []
+    start = start or _first(medication, "effectiveDateTime", "authoredOn", "dateAsserted")
+    if lengths:
+        end, unclear = _after_all(start, lengths)
+        return Course(start, end, unclear)
+    duration = supply.get("expectedSupplyDuration")
+    if end is not None or not duration:
+        return Course(start, end)
+    length = _length(duration)
+    end = _after(start, [(length, _refilled(length, supply.get("numberOfRepeatsAllowed")))]) if length else None
+    return Course(start, end, end is None)
+
+
+def _refilled(length: _Length, refills: object) -> _Length:
+    """How long a supply lasts when every refill is taken: nobody says that they are."""
+    times = 1 + refills if isinstance(refills, int) and 0 < refills < _MOST_REFILLS else 1
+    return length[0] * times, length[1] * times
+
+
+def _span(periods: list[tuple[DayRange | None, DayRange | None]]) -> tuple[DayRange | None, DayRange | None]:
+    starts, ends = [start for start, _ in periods if start], [end for _, end in periods if end]
+    return min(starts, key=lambda day: day.first, default=None), max(ends, key=lambda day: day.last, default=None)
+
+
+# A length of time: calendar months, and days and hours.
+_Length = tuple[int, timedelta]
+_HOURS: Final = {"h": 1, "hour": 1, "hours": 1, "d": 24, "day": 24, "days": 24, "wk": 168, "week": 168, "weeks": 168}
+_MONTHS: Final = {"mo": 1, "month": 1, "months": 1, "a": 12, "year": 12, "years": 12}
+_DAYS_OF_MONTH: Final = 30  # of the part of a month, in 1.5 months
+_LONGEST_YEARS: Final = 130
+_MOST_REFILLS: Final = 100
+
+
+def _is_bounded(repeat: Resource) -> bool:
+    return bool(repeat.get("boundsDuration") or repeat.get("boundsRange"))
+
+
+def _lengths(repeat: Resource) -> tuple[_Length, _Length] | None:
+    """The shortest and the longest that doses run by the length stated for them."""
+    stated = mapping(repeat.get("boundsRange"))
+    if stated:
+        low, high = _length(stated.get("low")), _length(stated.get("high"))
+        return (low, high) if low and high else None
+    length = _length(repeat.get("boundsDuration"))
+    return (length, length) if length else None
+
+
+def _length(duration: object) -> _Length | None:
+    """A Duration; None for one that is no length of time in a unit known, or only a bound of one."""
+    stated = mapping(duration)
+    count, unit = stated.get("value"), stated.get("code") or stated.get("unit")
+    if isinstance(count, bool) or not isinstance(count, int | float) or not isinstance(unit, str):
+        return None
+    if stated.get("comparator"):
+        return None
+    unit = unit.strip()
+    if unit in _HOURS and 0 <= count * _HOURS[unit] <= _LONGEST_YEARS * 366 * 24:
+        return 0, timedelta(hours=count * _HOURS[unit])
+    if unit in _MONTHS and 0 <= count * _MONTHS[unit] <= _LONGEST_YEARS * 12:
+        months = count * _MONTHS[unit]
+        return int(months), timedelta(_DAYS_OF_MONTH * (months - int(months)))
+    return None
+
+
+def _after_all(
+    start: DayRange | None, lengths: list[tuple[object, tuple[_Length, _Length] | None]]
+) -> tuple[DayRange | None, bool]:
+    """The end of doses of these lengths, and whether it is stated in a way that cannot be read."""
+    known = [length for _, length in lengths if length is not None]
+    if len(known) < len(lengths):
+        return None, True
+    if len({number for number, _ in lengths}) == len(lengths):
+        end = _after(start, known)
+        return end, end is None
+    ends = [end for end in (_after(start, [length]) for length in known) if end is not None]
+    return max(ends, key=lambda day: day.last, default=None), not ends
+
+
+def _after(start: DayRange | None, lengths: list[tuple[_Length, _Length]]) -> DayRange | None:
+    """The day on which these lengths, one after the other, are over."""
+    if start is None:
+        return None
+    first, last = start.first, start.last
     try:
-        return Course(start, replace(start, first=start.first + days, last=start.last + days))
+        for (months, rest), (most_months, most_rest) in lengths:
+            first = _months_after(first, months) + rest
+            last = _months_after(last, most_months) + most_rest
     except OverflowError:
-        return Course(start, None)
+        return None
+    return replace(start, first=min(first, last), last=max(first, last))
 
 
 # Elements in order of precedence. "a.start" and "a.end" are the ends of a Period.
@@ -294,12 +388,3 @@ def _at_age(age: object, birth: DayRange | None) -> DayRange | None:
     except OverflowError:
         return None
     return DayRange(first, last, f"at age {whole} {unit}")
-
-
-def _days(duration: object) -> timedelta | None:
-    stated = mapping(duration)
-    count, unit = stated.get("value"), stated.get("code") or stated.get("unit")
-    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 <= count <= 3660:
-        return None
-    size = {"d": 1, "day": 1, "days": 1, "wk": 7, "week": 7, "weeks": 7}.get(unit) if isinstance(unit, str) else None
-    return timedelta(count * size) if size else None

@@ -23,6 +23,9 @@ def observation(coded):
     return build
 
 
+SNOMED = "http://snomed.info/sct"
+
+
 def quantity(value, unit=None):
     return {"valueQuantity": {"value": value, **({"code": unit} if unit else {})}}
 
@@ -38,6 +41,12 @@ def quantity(value, unit=None):
         ({**quantity(39.0, "Cel"), "status": "cancelled"}, Why.NOT_DOCUMENTED, Why.NOT_DOCUMENTED),
         (quantity(39.0), Why.UNREADABLE, Why.UNREADABLE),  # without a unit it may be anything
         (quantity(39.0, "K"), Why.UNREADABLE, Why.UNREADABLE),
+        (quantity(390, "Cel"), Why.UNREADABLE, Why.UNREADABLE),  # nobody is as hot as that
+        (quantity(38.5, "[degF]"), Why.UNREADABLE, Why.UNREADABLE),
+        ({"valueQuantity": {"value": 101, "code": "Cel", "unit": "degF"}}, Why.UNREADABLE, Why.UNREADABLE),
+        ({"valueQuantity": {"value": 39, "code": "Cel", "unit": "degF"}}, Why.UNREADABLE, Why.UNREADABLE),
+        ({"valueQuantity": {"value": 101, "code": "[degF]", "unit": "degF"}}, 101.0, True),
+        ({"valueQuantity": {"value": 101, "code": "[degF]", "unit": "deg F"}}, 101.0, True),
         ({**quantity(39.0, "Cel"), "effectiveDateTime": "2025-11-05"}, Why.NOT_DOCUMENTED, Why.NOT_DOCUMENTED),
         ({**quantity(39.0, "Cel"), "subject": {"reference": "Patient/you"}}, Why.NOT_DOCUMENTED, Why.NOT_DOCUMENTED),
     ],
@@ -104,6 +113,75 @@ def test_raised_laboratory_values(sheet, observation, code, change, value):
 )
 def test_blood_culture(sheet, observation, change, value):
     assert sheet(observation("600-7") | change).read("infection_labs_abnormal").value is value
+
+
+def valued(*codes):
+    return {"valueCodeableConcept": {"coding": [{"system": SNOMED, "code": code} for code in codes]}}
+
+
+def marked(code):
+    return {"interpretation": [{"coding": [{"code": code}]}]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        valued("385660001"),  # not done
+        valued("82334004"),  # indeterminate
+        valued("999999999"),
+        {"valueCodeableConcept": {"text": "contaminated"}},
+        valued("264868006", "3092008"),
+        valued("3092008") | marked("N"),
+        valued("264868006") | marked("IND"),
+        marked("IND"),
+    ],
+)
+def test_a_culture_that_says_neither_is_not_judged(sheet, observation, change):
+    found = sheet(observation("600-7") | change).read("infection_labs_abnormal")
+    assert (found.why, found.sources[0].reference) == (Why.UNREADABLE, "Observation/o")
+    normal = observation("30341-2", own_id="n") | quantity(3, "mm/h") | NORMAL
+    high = observation("1988-5", own_id="h") | quantity(90, "mg/L") | HIGH
+    assert sheet(observation("600-7") | change, normal).read("infection_labs_abnormal").why is Why.UNREADABLE
+    assert sheet(observation("600-7") | change, high).read("infection_labs_abnormal").value is True
+
+
+@pytest.mark.parametrize("code", ["10828004", "260373001", "3092008", "115329001", "112283007", "53326005"])
+def test_growth_in_a_culture(sheet, observation, code):
+    assert sheet(observation("600-7") | valued(code)).read("infection_labs_abnormal").value is True
+
+
+def test_a_culture_that_was_never_taken_is_no_result(sheet, observation):
+    absent = {"dataAbsentReason": {"coding": [{"code": "not-performed"}]}}
+    assert sheet(observation("600-7") | absent).read("infection_labs_abnormal").why is Why.NOT_DOCUMENTED
+
+
+def ranges(*highs, unit="mm/h", kind=None):
+    kinds = {"type": {"coding": [{"code": kind}]}} if kind else {}
+    return {"referenceRange": [{"high": {"value": high, "code": unit}, **kinds} for high in highs]}
+
+
+@pytest.mark.parametrize(
+    ("highs", "value"),
+    [((100, 10), None), ((10, 100), None), ((10, 20), True), ((60, 100), False)],
+)
+def test_ranges_that_disagree_do_not_decide(sheet, observation, highs, value):
+    found = sheet(observation("30341-2") | quantity(50, "mm/h") | ranges(*highs)).read("infection_labs_abnormal")
+    assert found.value is value
+    if value is None:
+        assert (found.sources[0].reference, found.note) == ("Observation/o", "its reference ranges disagree")
+
+
+def test_a_range_that_is_not_the_normal_one_does_not_decide(sheet, observation):
+    found = sheet(observation("30341-2") | quantity(50, "mm/h") | ranges(100, kind="treatment"))
+    assert found.read("infection_labs_abnormal").value is None
+    found = sheet(observation("30341-2") | quantity(50, "mm/h") | ranges(20, kind="normal"))
+    assert found.read("infection_labs_abnormal").value is True
+
+
+def test_a_value_in_two_units_is_not_compared(sheet, observation):
+    both = {"valueQuantity": {"value": 2, "code": "mg/L", "unit": "mg/dL"}}
+    limit = {"referenceRange": [{"high": {"value": 5, "code": "mg/L"}}]}
+    assert sheet(observation("1988-5") | both | limit).read("infection_labs_abnormal").value is None
 
 
 def test_one_abnormal_value_of_the_episode_is_enough_and_one_unranged_value_leaves_it_open(sheet, observation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cds_service.core.fact import Why
 from cds_service.facts.settings import Settings
 
 
@@ -52,6 +53,68 @@ def course(coded):
 )
 def test_long_term_steroids(sheet, course, change, value):
     assert sheet(course(**change)).read("long_term_glucocorticoids").value is value
+
+
+@pytest.fixture
+def prednisone(coded):
+    """Ordered in May and still active: what else is said tells how long it runs."""
+
+    def build(dosage=None, supply=None, authored="2026-05-01", **more):
+        return {
+            "resourceType": "MedicationRequest",
+            "id": "m",
+            "status": "active",
+            "intent": "order",
+            "authoredOn": authored,
+            "medicationCodeableConcept": coded("rxnorm", "8640"),
+            **({"dosageInstruction": dosage} if dosage else {}),
+            **({"dispenseRequest": {"expectedSupplyDuration": supply}} if supply else {}),
+            **more,
+        }
+
+    return build
+
+
+def bounded(**bounds):
+    return [{"timing": {"repeat": bounds}}]
+
+
+@pytest.mark.parametrize(
+    ("dosage", "supply", "value"),
+    [
+        (None, None, True),  # active, without an end
+        (bounded(boundsDuration={"value": 6, "code": "d"}), None, None),
+        (bounded(boundsDuration={"value": 144, "code": "h"}), None, None),
+        (bounded(boundsDuration={"value": 6, "unit": "days"}), None, None),
+        (bounded(boundsDuration={"value": 6, "unit": "fortnights"}), None, None),  # bounded, nobody can say how far
+        (bounded(boundsDuration={"value": 6, "code": "mo"}), None, True),
+        (bounded(boundsDuration={"value": 1, "code": "a"}), None, True),
+        (bounded(boundsRange={"low": {"value": 5, "code": "d"}, "high": {"value": 7, "code": "d"}}), None, None),
+        (bounded(boundsRange={"low": {"value": 1, "code": "wk"}, "high": {"value": 1, "code": "a"}}), None, None),
+        (bounded(boundsRange={"low": {"value": 4, "code": "mo"}, "high": {"value": 6, "code": "mo"}}), None, True),
+        (bounded(boundsPeriod={"start": "2026-05-01"}), {"value": 6, "code": "d"}, None),
+        (None, {"value": 1, "code": "mo"}, None),
+        (None, {"value": 6, "code": "mo"}, True),
+        (None, {"value": 6, "code": "[foo]"}, None),
+        ([{"asNeededBoolean": True}], None, None),
+        ([{"asNeededCodeableConcept": {"text": "flare"}}], None, None),
+        ([{"asNeededBoolean": False}], None, True),
+        ([{"asNeededBoolean": True}, {"text": "5 mg every morning"}], None, True),  # one more when needed
+    ],
+)
+def test_short_courses_and_those_taken_when_needed(sheet, prednisone, dosage, supply, value):
+    assert sheet(prednisone(dosage, supply)).read("long_term_glucocorticoids").value is value
+
+
+def test_a_course_taken_when_needed_is_shown(sheet, prednisone):
+    found = sheet(prednisone([{"asNeededBoolean": True}])).read("long_term_glucocorticoids")
+    assert (found.why, found.sources[0].reference) == (Why.NOT_DOCUMENTED, "MedicationRequest/m")
+    assert found.note == "taken when needed, or for a time that is not on record"
+
+
+def test_a_course_with_a_vague_end_counts_as_far_as_it_surely_ran(sheet, course):
+    assert sheet(course(start="2026-07-15", end="2026-10")).read("long_term_glucocorticoids").value is None
+    assert sheet(course(start="2026-07-01", end="2026-10")).read("long_term_glucocorticoids").value is True
 
 
 def test_the_length_is_a_policy(sheet, course):

@@ -172,6 +172,40 @@ def test_injections_of_the_region_count_and_of_another_do_not(sheet, pain, thera
     assert sheet(pain, neck, later).read(WEEKS).value.low == 0.0
 
 
+SHOULDER, LUMBAR, NECK, BACK = "16982005", "122496007", "45048000", "77568009"
+
+
+@pytest.mark.parametrize(
+    ("sites", "weeks"),
+    [
+        ([], 2.0),
+        ([SHOULDER], 0.0),
+        ([LUMBAR], 2.0),
+        ([BACK], 2.0),
+        ([NECK], 0.0),  # of the spine, yet not of the region that is ordered
+        ([SHOULDER, LUMBAR], 2.0),
+    ],
+)
+def test_treatment_of_another_part_of_the_body(sheet, pain, therapy, coded, sites, weeks):
+    site = {"bodySite": [coded("snomed", code) for code in sites]} if sites else {}
+    sessions = [therapy(day, day, **site) for day in ("2026-09-20", "2026-10-04")]
+    assert sheet(pain, *sessions).read(WEEKS).value.low == weeks
+
+
+def test_a_site_that_cannot_be_read_does_not_count_and_is_told(sheet, pain, therapy):
+    site = {"bodySite": [{"text": "Right shoulder"}]}
+    sessions = [therapy(day, day, **site) for day in ("2026-09-20", "2026-10-04")]
+    found = sheet(pain, *sessions).read(WEEKS)
+    assert found.value.low == 0.0
+    assert found.note == "treatments on record at a body site not known to be of the spine: 2"
+
+
+@pytest.mark.parametrize(("reason", "weeks"), [("M54.50", 2.0), ("M54.2", 0.0), ("M54.9", 2.0)])
+def test_treatment_for_another_region_of_the_spine(sheet, pain, therapy, coded, reason, weeks):
+    sessions = [therapy(day, day, reasonCode=[coded("icd10cm", reason)]) for day in ("2026-09-20", "2026-10-04")]
+    assert sheet(pain, *sessions).read(WEEKS).value.low == weeks
+
+
 def test_a_referral_is_a_plan(sheet, pain, coded):
     referral = {
         "resourceType": "ServiceRequest",
@@ -194,6 +228,37 @@ def test_activities_of_a_care_plan(sheet, pain, coded):
 
     assert sheet(pain, plan("in-progress")).read(WEEKS).value.low == 6.0
     assert sheet(pain, plan("not-started")).read(WEEKS).value.low == 0.0
+
+
+@pytest.mark.parametrize(("named", "weeks"), [("c", 6.0), ("knee", 0.0)])
+@pytest.mark.parametrize("by", ["addresses", "reasonReference"])
+def test_a_care_plan_for_another_problem(sheet, pain, condition, coded, by, named, weeks):
+    problem = {by: [{"reference": f"Condition/{named}"}]}
+    detail = {
+        "status": "in-progress",
+        "code": coded("snomed", "229065009"),
+        "scheduledPeriod": {"start": "2026-09-20", "end": "2026-11-01"},
+        **(problem if by == "reasonReference" else {}),
+    }
+    plan = {"resourceType": "CarePlan", "id": "p", "status": "active", "activity": [{"detail": detail}]}
+    plan |= problem if by == "addresses" else {}
+    assert sheet(pain, condition("M17.11", own_id="knee"), plan).read(WEEKS).value.low == weeks
+
+
+@pytest.mark.parametrize(("named", "weeks"), [("c", 2.0), ("knee", 0.0)])
+def test_sessions_of_therapy_for_a_diagnosis(sheet, pain, condition, coded, named, weeks):
+    sessions = [
+        {
+            "resourceType": "Encounter",
+            "id": day,
+            "status": "finished",
+            "type": [coded("cpt", "97110")],
+            "period": {"start": day},
+            "diagnosis": [{"condition": {"reference": f"Condition/{named}"}}],
+        }
+        for day in ("2026-09-20", "2026-10-04")
+    ]
+    assert sheet(pain, condition("M17.11", own_id="knee"), *sessions).read(WEEKS).value.low == weeks
 
 
 def test_treatment_that_nobody_can_place_asks_for_the_onset(sheet, therapy):

@@ -195,6 +195,10 @@ def test_the_end_of_a_condition() -> None:
     assert abated({"abatementString": "gone"}) is None
 
 
+def bounded(duration: dict[str, object]) -> dict[str, list[dict[str, object]]]:
+    return {"dosageInstruction": [{"timing": {"repeat": {"boundsDuration": duration}}}]}
+
+
 @pytest.mark.parametrize(
     ("medication", "start", "end"),
     [
@@ -216,6 +220,42 @@ def test_the_end_of_a_condition() -> None:
         ),
         ({"authoredOn": "2026-03-01"}, "2026-03-01", None),
         ({"dosageInstruction": "daily", "dispenseRequest": [], "authoredOn": 3}, None, None),
+        ({"authoredOn": "2026-03-01", **bounded({"value": 6, "code": "d"})}, "2026-03-01", "2026-03-07"),
+        ({"authoredOn": "2026-03-01", **bounded({"value": 36, "code": "h"})}, "2026-03-01", "2026-03-02"),
+        ({"authoredOn": "2026-03-01", **bounded({"value": 2, "unit": "weeks"})}, "2026-03-01", "2026-03-15"),
+        ({"authoredOn": "2026-01-31", **bounded({"value": 1, "code": "mo"})}, "2026-01-31", "2026-02-28"),
+        ({"authoredOn": "2026-01-31", **bounded({"value": 1.5, "code": "a"})}, "2026-01-31", "2027-07-31"),
+        ({"authoredOn": "2026-01-31", **bounded({"value": 10**30, "code": "a"})}, "2026-01-31", None),
+        (
+            {
+                "effectivePeriod": {"start": "2026-03-01"},
+                "dosage": bounded({"value": 6, "code": "d"})["dosageInstruction"],
+            },
+            "2026-03-01",
+            "2026-03-07",
+        ),
+        (
+            {
+                "authoredOn": "2026-03-01",
+                "dosageInstruction": [
+                    {"sequence": n, "timing": {"repeat": {"boundsDuration": {"value": 5, "code": "d"}}}}
+                    for n in (1, 2, 3)
+                ],
+            },
+            "2026-03-01",
+            "2026-03-16",  # one after the other
+        ),
+        (
+            {
+                "authoredOn": "2026-03-01",
+                "dosageInstruction": [
+                    {"timing": {"repeat": {"boundsPeriod": {"start": f"2026-0{n}-01", "end": f"2026-0{n}-10"}}}}
+                    for n in (3, 4)
+                ],
+            },
+            "2026-03-01",
+            "2026-04-10",
+        ),
     ],
 )
 def test_the_course_of_a_medicine(medication: dict[str, object], start: str | None, end: str | None) -> None:
@@ -223,3 +263,32 @@ def test_the_course_of_a_medicine(medication: dict[str, object], start: str | No
 
     assert (course.start.first.isoformat() if course.start else None) == start
     assert (course.end.last.isoformat() if course.end else None) == end
+
+
+def test_a_course_between_two_lengths() -> None:
+    bounds = {"boundsRange": {"low": {"value": 5, "code": "d"}, "high": {"value": 1, "code": "wk"}}}
+    course = course_of({"authoredOn": "2026-03-01", "dosageInstruction": [{"timing": {"repeat": bounds}}]})
+    assert course.end == DayRange(date(2026, 3, 6), date(2026, 3, 8))
+    assert not course.unclear
+
+
+@pytest.mark.parametrize(
+    "duration",
+    [
+        {"value": 6},
+        {"value": 6, "unit": "fortnights"},
+        {"value": -6, "code": "d"},
+        {"value": "6", "code": "d"},
+        {"value": 6, "code": "d", "comparator": ">"},
+    ],
+)
+def test_a_length_that_cannot_be_read_is_not_an_open_end(duration: dict[str, object]) -> None:
+    course = course_of({"authoredOn": "2026-03-01", **bounded(duration)})
+    assert (course.end, course.unclear) == (None, True)
+    assert course_of({"authoredOn": "2026-03-01"}).unclear is False
+
+
+def test_a_supply_lasts_until_its_refills_are_used_up_or_not() -> None:
+    supply = {"expectedSupplyDuration": {"value": 30, "code": "d"}, "numberOfRepeatsAllowed": 2}
+    course = course_of({"authoredOn": "2026-03-01", "dispenseRequest": supply})
+    assert course.end == DayRange(date(2026, 3, 31), date(2026, 5, 30))
