@@ -13,7 +13,7 @@ from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.facts.evidence import day_of, member_of, referenced, regions_in, source_of
 from cds_service.facts.registry import fact, open_fact
 from cds_service.fhir.dates import DayRange, read_date
-from cds_service.fhir.elements import mappings, reference
+from cds_service.fhir.elements import Resource, mappings, reference
 from cds_service.fhir.status import Verification, current, verification
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ PRESENTATIONS: Final[dict[str, tuple[str, ...]]] = {
     "cauda-equina": ("lumbar",),
     "spinal-infection": (),
 }
+# What may also be the reason of an order, and begin with the symptoms.
+_DEFICITS: Final = ("foot-drop", "bilateral-leg-weakness", "motor-weakness", "saddle-anesthesia", "spinal-cord-injury")
 # Pain of the low back is what brings people to pelvis and sacrum studies.
 _NEAR: Final[dict[str, tuple[str, ...]]] = {
     "pelvis": ("pelvis", "sacrum_coccyx", "lumbar"),
@@ -141,7 +143,8 @@ def _stated(chart: Chart) -> Episode | None:
 
 
 def _of_reason(chart: Chart) -> Episode | None:
-    named = [found for found in referenced(chart, "reasonReference") if found.get("resourceType") == "Condition"]
+    """The onset of the problem that the order refers to, where that is a current one of the spine."""
+    named = [found for found in referenced(chart, "reasonReference") if _may_be_the_symptoms(chart, found)]
     onsets = [
         (span, source_of(condition, span))
         for condition in named
@@ -151,6 +154,15 @@ def _of_reason(chart: Chart) -> Episode | None:
         return None
     span, source = max(onsets, key=lambda pair: pair[0].last)
     return Episode(span.first, min(span.last, chart.review_date), How.REASON, (source,))
+
+
+def _may_be_the_symptoms(chart: Chart, condition: Resource) -> bool:
+    if condition.get("resourceType") != "Condition":
+        return False
+    if verification(condition) is Verification.REFUTED or not current(condition):
+        return False
+    sets = (chart.codes(name) for name in (*PRESENTATIONS, *_DEFICITS))
+    return bool(regions_in(chart, condition)) or any(member_of(chart, codes, condition) for codes in sets)
 
 
 def _of_problems(chart: Chart) -> Episode | None:

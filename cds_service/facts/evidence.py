@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Source
-from cds_service.core.truth import NOT_MET, UNKNOWN
+from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
 from cds_service.core.value_set import CodeSet, Member
 from cds_service.fhir.codes import codings
 from cds_service.fhir.dates import DayRange, date_of, start_of
-from cds_service.fhir.elements import Resource, identity, mappings, reference
+from cds_service.fhir.elements import Resource, identity, mappings, reference, states_date
 from cds_service.fhir.record import names_patient
 from cds_service.fhir.regions import regions_of
+from cds_service.fhir.status import in_error
 
 if TYPE_CHECKING:
     from cds_service.facts.chart import Chart
@@ -22,11 +24,24 @@ MOST_SOURCES: Final = 5
 
 
 def day_of(chart: Chart, resource: Resource) -> DayRange | None:
-    return date_of(resource, birth=chart.birth, resolve=chart.record.resolve)
+    return _so_far(chart, date_of(resource, birth=chart.birth, resolve=chart.record.resolve))
 
 
 def start_day(chart: Chart, resource: Resource) -> DayRange | None:
-    return start_of(resource, birth=chart.birth, resolve=chart.record.resolve)
+    return _so_far(chart, start_of(resource, birth=chart.birth, resolve=chart.record.resolve))
+
+
+def _so_far(chart: Chart, day: DayRange | None) -> DayRange | None:
+    """A partial date without its days after the review date, on which nothing has happened yet."""
+    today = chart.review_date
+    return replace(day, last=today) if day is not None and day.first <= today < day.last else day
+
+
+def why_unplaced(resource: Resource, day: DayRange | None) -> str | None:
+    """Why a date cannot be held against a limit; None when the resource states no date at all."""
+    if day is not None:
+        return "its date is too vague to tell"
+    return "its date cannot be read" if states_date(resource) else None
 
 
 def source_of(resource: Resource, day: DayRange | None = None) -> Source:
@@ -55,11 +70,12 @@ def member_in(codes: CodeSet, concept: object) -> Member | None:
 
 
 def referenced(chart: Chart, element: str) -> Iterator[Resource]:
-    """The resources that an element of the draft order points to, contained ones among them."""
+    """The resources that an element of the draft order points to, contained ones among them. As in the record, those
+    of somebody else and those entered in error are left out."""
     for pointer in mappings(chart.order.resource.get(element)):
         named = reference(pointer)
         found = chart.record.resolve(named, chart.order.resource) if named else None
-        if found is not None and not is_foreign(chart, found):
+        if found is not None and not is_foreign(chart, found) and not in_error(found):
             yield found
 
 
@@ -80,22 +96,36 @@ def happened(chart: Chart, when: DayRange | None) -> bool:
 
 
 def recent_enough(chart: Chart, when: DayRange | None, days: int) -> bool:
+    """Whether something certainly is `recent`."""
+    return recent(chart, when, days) is MET
+
+
+def recent(chart: Chart, when: DayRange | None, days: int) -> Truth:
     """Since the symptoms began; where that cannot be told, within so many days of the review date.
 
     While newer problems may be unread, what came after the one that is known still counts: this is asked for signs of
     danger, and one that is there is not dismissed for what nobody could read.
     """
-    if when is None or when.first > chart.review_date:
-        return False
+    if when is None:
+        return UNKNOWN
+    if when.first > chart.review_date:
+        return NOT_MET
     episode = chart.episode
     placed = episode.since(when)
     if placed is UNKNOWN and not (episode.unread and episode.known):
-        return (chart.review_date - when.first).days <= days
-    return placed is not NOT_MET
+        return within(chart, when, days)
+    return NOT_MET if placed is NOT_MET else MET
+
+
+def within(chart: Chart, when: DayRange | None, days: int) -> Truth:
+    """Whether a date lies in the last so many days. Met by the whole of a partial date; by a part of it, unknown."""
+    if when is None:
+        return UNKNOWN
+    if when.first > chart.review_date or (chart.review_date - when.last).days > days:
+        return NOT_MET
+    return MET if (chart.review_date - when.first).days <= days else UNKNOWN
 
 
 def within_days(chart: Chart, when: DayRange | None, days: int) -> bool:
-    """Whether a date lies in the last so many days, whatever part of it is vague."""
-    return (
-        when is not None and (chart.review_date - when.last).days >= 0 and (chart.review_date - when.first).days <= days
-    )
+    """Whether a date certainly lies in the last so many days."""
+    return within(chart, when, days) is MET

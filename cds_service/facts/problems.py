@@ -7,20 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Fact, Limit, Source
-from cds_service.core.truth import NOT_MET
+from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth, all_of
 from cds_service.core.value_set import CodeSet, Member
 from cds_service.facts.evidence import (
     day_of,
     happened,
     member_in,
     merged,
+    recent,
     recent_enough,
     referenced,
     regions_in,
     source_of,
-    within_days,
+    why_unplaced,
+    within,
 )
-from cds_service.facts.registry import REGISTRY, Reader, open_fact
+from cds_service.facts.registry import REGISTRY, Reader, open_fact, unreadable
 from cds_service.fhir.codes import ICD10CM, SNOMED, codings
 from cds_service.fhir.dates import DayRange
 from cds_service.fhir.elements import Resource
@@ -80,9 +82,10 @@ class Problem:
 
 @dataclass(slots=True)
 class Found:
-    """What the chart holds for a fact, and what comes close, with the reason why it does not count."""
+    """What the chart holds for a fact, and what is unclear or only comes close, with the reason why."""
 
     for_it: list[Source] = field(default_factory=list)
+    unclear: list[tuple[Source, str]] = field(default_factory=list)
     against: list[Source] = field(default_factory=list)
     close: list[tuple[Source, str]] = field(default_factory=list)
     note: str | None = None
@@ -91,6 +94,8 @@ class Found:
     def fact(self) -> Fact | None:
         if self.for_it:
             return Fact.of(True, *_newest_first(self.for_it), note=self.note, limit=self.limit)
+        if self.unclear:
+            return unreadable(*merged(source for source, _ in self.unclear), note=self.unclear[0][1])
         if self.against:
             return Fact.of(False, *_newest_first(self.against))
         if self.close:
@@ -144,6 +149,7 @@ def look(chart: Chart, name: str, argument: str | None = None) -> Found:
 
 
 def _gather(chart: Chart, row: Problem, region: str | None, found: Found) -> None:
+    out_of_shape(chart, row, found)
     for set_id in row.sets:
         if set_id not in chart.signals:
             continue
@@ -177,16 +183,17 @@ def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, 
         if sure is Verification.REFUTED:
             found.against.append(source)
             continue
-        if (sure is Verification.CONFIRMED and not row.known) or (sure is Verification.SUSPECTED and not row.suspected):
-            continue
-        if row.now and not current(condition):
+        if not _is_meant(row, condition):
             continue
         if member.needs == "body_site" and not _lies(chart, row, condition):
             found.close.append((source, f"{member.label}: the body site is not on record"))
             continue
-        if not _in_time(chart, row, day):
-            if day is None or day.recorded:
-                found.close.append((source, f"{member.label}: its onset is not on record"))
+        timely = _in_time(chart, row, condition, day)
+        if timely is UNKNOWN:
+            found.unclear.append((source, f"{member.label}: {why_unplaced(condition, day)}"))
+        elif timely is NOT_MET and (day is None or day.recorded):
+            found.close.append((source, f"{member.label}: its onset is not on record"))
+        if timely is not MET:
             continue
         if row.new and day is not None and day.recorded:
             found.note = "the date is that of writing it down, not of its onset"
@@ -197,24 +204,56 @@ def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, 
         found.for_it.append(source)
 
 
+def out_of_shape(chart: Chart, row: Problem, found: Found) -> None:
+    """Problems of which nobody can tell what they are: each may be the one that is looked for."""
+    for condition in chart.record.out_of_shape("Condition"):
+        day = day_of(chart, condition)
+        denied = verification(condition) is Verification.REFUTED or not _is_meant(row, condition)
+        past = day is not None and _in_time(chart, row, condition, day) is NOT_MET
+        if not denied and not past and happened(chart, day):
+            found.unclear.append((source_of(condition, day), "the code of a problem cannot be read"))
+
+
+def _is_meant(row: Problem, condition: Resource) -> bool:
+    """Whether a row speaks of Conditions as sure and as current as this one."""
+    sure = verification(condition)
+    if (sure is Verification.CONFIRMED and not row.known) or (sure is Verification.SUSPECTED and not row.suspected):
+        return False
+    return not row.now or current(condition)
+
+
 def _meant(chart: Chart) -> list[Resource]:
     """What the order refers to as its reasons."""
     return list(referenced(chart, "reasonReference"))
 
 
-def _in_time(chart: Chart, row: Problem, day: DayRange | None) -> bool:
+def _in_time(chart: Chart, row: Problem, condition: Resource, day: DayRange | None) -> Truth:
+    """Unknown where only a part of the date is within the limits, or what is written there is no date."""
     if row.dated and day is not None and day.recorded:
-        return False
-    if row.new and not is_new(chart, day):
-        return False
-    if row.within and not within_days(chart, day, getattr(chart.settings, row.within)):
-        return False
-    return not (row.episode and chart.episode.since(day) is NOT_MET)
+        return NOT_MET
+    if (row.new or row.episode) and chart.episode.since(day) is NOT_MET:
+        return NOT_MET
+    truths = [newness(chart, condition, day)] if row.new else []
+    if row.within:
+        truths.append(_dated_within(chart, condition, day, getattr(chart.settings, row.within)))
+    return all_of(truths)
+
+
+def _dated_within(chart: Chart, resource: Resource, day: DayRange | None, days: int) -> Truth:
+    """What states no date is not taken to be of the last days."""
+    return within(chart, day, days) if why_unplaced(resource, day) else NOT_MET
+
+
+def newness(chart: Chart, resource: Resource, day: DayRange | None) -> Truth:
+    """Whether something began in the present episode, and not long ago."""
+    if chart.episode.since(day) is NOT_MET:
+        return NOT_MET
+    return _dated_within(chart, resource, day, chart.settings.new_finding_days)
 
 
 def is_new(chart: Chart, day: DayRange | None) -> bool:
-    """Began in the present episode, and not long ago."""
-    return within_days(chart, day, chart.settings.new_finding_days) and chart.episode.since(day) is not NOT_MET
+    """Certainly began in the present episode, and not long ago."""
+    return within(chart, day, chart.settings.new_finding_days) is MET and chart.episode.since(day) is not NOT_MET
 
 
 def _inside_order(chart: Chart, codes: CodeSet) -> Iterator[Resource]:
@@ -285,13 +324,18 @@ def _examined(chart: Chart, row: Problem, codes: CodeSet, region: str | None, fo
         if said is None or not usable(observation) or not _sited(chart, row, codes, observation):
             continue
         day = day_of(chart, observation)
-        if not recent_enough(chart, day, chart.settings.new_finding_days):
+        placed = recent(chart, day, chart.settings.new_finding_days)
+        if placed is NOT_MET:
             continue
         if region is not None and not matches(
             region, frozenset(row.regions or site_regions(observation.get("bodySite")))
         ):
             continue
-        (found.for_it if said else found.against).append(source_of(observation, day))
+        source, why = source_of(observation, day), why_unplaced(observation, day)
+        if placed is MET:
+            (found.for_it if said else found.against).append(source)
+        elif said and why:
+            found.unclear.append((source, f"{codes.title}: {why}"))
 
 
 def _sited(chart: Chart, row: Problem, codes: CodeSet, observation: Resource) -> bool:

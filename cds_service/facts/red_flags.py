@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cds_service.core.fact import Fact
-from cds_service.facts.evidence import day_of, member_of, source_of
+from cds_service.core.truth import MET, NOT_MET
+from cds_service.facts.evidence import day_of, member_of, merged, source_of, why_unplaced
 from cds_service.facts.medicines import TYPES, long_term_glucocorticoids
-from cds_service.facts.problems import Found, Problem, declare, is_new, look
-from cds_service.facts.registry import fact
+from cds_service.facts.problems import Found, Problem, declare, look, newness, out_of_shape
+from cds_service.facts.registry import fact, unreadable
 from cds_service.fhir.codes import ICD10CM
 from cds_service.fhir.status import Verification, current, usable, verification
 
@@ -70,27 +71,34 @@ declare(
     apart=("condition(low_bone_mineral_density)", "predisposed_to_insufficiency_fracture"),
 )  # fmt: skip
 
-_RIGHT: Final = ("M5431", "M5441")
-_LEFT: Final = ("M5432", "M5442")
+_SIDES: Final = {"M5431": "right", "M5441": "right", "M5432": "left", "M5442": "left"}
+_SCIATICA: Final = Problem("acute_bilateral_sciatica", ("bilateral-sciatica",), **NEW)
 
 
 @fact("acute_bilateral_sciatica", reads=("Condition",), needs=("bilateral-sciatica",))
 def acute_bilateral_sciatica(chart: Chart, _argument: str | None) -> Fact | None:
     """A right and a left sciatica, both current and both new. An unspecified side is no second side."""
-    sides: dict[str, list[Any]] = {"right": [], "left": []}
-    codes = chart.codes("bilateral-sciatica")
-    for condition in chart.coded("Condition", codes):
+    sides = {"right": Found(), "left": Found()}
+    for condition in chart.coded("Condition", chart.codes("bilateral-sciatica")):
         day = day_of(chart, condition)
-        if verification(condition) is Verification.REFUTED or not current(condition) or not is_new(chart, day):
+        new = newness(chart, condition, day)
+        if verification(condition) is Verification.REFUTED or not current(condition) or new is NOT_MET:
             continue
         for system, code in chart.record.codes(condition):
-            plain = code.replace(".", "")
-            if system == ICD10CM and plain in _RIGHT:
-                sides["right"].append(source_of(condition, day))
-            elif system == ICD10CM and plain in _LEFT:
-                sides["left"].append(source_of(condition, day))
-    both = sides["right"] and sides["left"]
-    return Fact.of(True, *sides["right"][:1], *sides["left"][:1]) if both else None
+            side = _SIDES.get(code.replace(".", "")) if system == ICD10CM else None
+            if side and new is MET:
+                sides[side].for_it.append(source_of(condition, day))
+            elif side:
+                sides[side].unclear.append((source_of(condition, day), why_unplaced(condition, day) or ""))
+    for found in sides.values():
+        out_of_shape(chart, _SCIATICA, found)
+    right, left = (found.fact() for found in sides.values())
+    if right is None or left is None:
+        return None
+    if right.known and left.known:
+        return Fact.of(True, *right.sources[:1], *left.sources[:1])
+    unclear = [side for side in (right, left) if not side.known]
+    return unreadable(*merged(source for side in unclear for source in side.sources), note=unclear[0].note or "")
 
 
 @fact("condition(leukemia_only)", reads=("Condition",), needs=("malignancy-active",))
@@ -104,7 +112,12 @@ def leukemia_only(chart: Chart, _argument: str | None) -> Fact | None:
         if usable(condition) and member_of(chart, cancer, condition):
             of_blood = any(key in leukemia for key in chart.record.codes(condition))
             (found.for_it if of_blood else found.against).append(source_of(condition, day_of(chart, condition)))
-    return Fact.of(True, *found.for_it) if found.for_it and not found.against else None
+    if not found.for_it or found.against:
+        return None
+    odd = chart.record.out_of_shape("Condition")
+    if odd:
+        return unreadable(*merged(map(source_of, odd)), note="the code of a problem cannot be read")
+    return Fact.of(True, *found.for_it)
 
 
 @fact(

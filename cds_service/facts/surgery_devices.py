@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from cds_service.core.fact import Fact, Source
 from cds_service.core.quantity import Range
+from cds_service.core.truth import MET, NOT_MET
 from cds_service.core.value_set import Member
-from cds_service.facts.evidence import day_of, happened, member_of, merged, regions_in, source_of, within_days
+from cds_service.facts.evidence import (
+    day_of,
+    happened,
+    member_of,
+    merged,
+    regions_in,
+    source_of,
+    why_unplaced,
+    within,
+)
 from cds_service.facts.imaging_done import latest_advanced
 from cds_service.facts.problems import Problem, declare, look, matches
-from cds_service.facts.registry import fact, open_fact
+from cds_service.facts.registry import fact, open_fact, unreadable
 from cds_service.fhir.codes import DEVICE_SAFETY, codings
 from cds_service.fhir.dates import DayRange, read_time
 from cds_service.fhir.elements import Resource, mapping, mappings
@@ -63,11 +74,26 @@ def performed(chart: Chart, *value_sets: str) -> list[Operation]:
         for procedure in chart.coded("Procedure", codes):
             member = member_of(chart, codes, procedure)
             day = day_of(chart, procedure)
-            if member is None or procedure.get("status") not in (None, "completed") or not happened(chart, day):
+            if member is None or not _is_done(chart, procedure, day):
                 continue
             regions = frozenset(member.regions) or regions_in(chart, procedure)
             found.setdefault(id(procedure), Operation(procedure, member, day, regions, source_of(procedure, day)))
     return sorted(found.values(), key=lambda done: done.day.last.toordinal() if done.day else 0, reverse=True)
+
+
+def _is_done(chart: Chart, procedure: Resource, day: DayRange | None) -> bool:
+    return procedure.get("status") in (None, "completed") and happened(chart, day)
+
+
+def _out_of_shape(chart: Chart, days: float = math.inf) -> Fact | None:
+    """Procedures of which nobody can tell what was done; with `days`, of those of the last so many days."""
+    dated = [(done, day_of(chart, done)) for done in chart.record.out_of_shape("Procedure")]
+    odd = [
+        source_of(done, day)
+        for done, day in dated
+        if _is_done(chart, done, day) and (day is None or (chart.review_date - day.last).days <= days)
+    ]
+    return unreadable(*merged(odd), note="the code of a procedure cannot be read") if odd else None
 
 
 def surgeries(chart: Chart) -> list[Operation]:
@@ -80,16 +106,16 @@ def spine_surgery_history(chart: Chart, _argument: str | None) -> Fact | None:
     done = surgeries(chart)
     if done:
         return Fact.of(True, *merged(operation.source for operation in done))
-    return look(chart, "spine_surgery_history").fact()
+    return look(chart, "spine_surgery_history").fact() or _out_of_shape(chart)
 
 
 @fact("spinal_fusion_history", reads=("Procedure",), needs=("proc-spine-fusion",))
 def spinal_fusion_history(chart: Chart, _argument: str | None) -> Fact | None:
-    return _done(performed(chart, "proc-spine-fusion"))
+    return _done(chart, performed(chart, "proc-spine-fusion"))
 
 
-def _done(operations: list[Operation]) -> Fact | None:
-    return Fact.of(True, *merged(done.source for done in operations)) if operations else None
+def _done(chart: Chart, operations: list[Operation]) -> Fact | None:
+    return Fact.of(True, *merged(done.source for done in operations)) if operations else _out_of_shape(chart)
 
 
 @fact("months_since_spine_surgery", reads=("Procedure",), needs=SURGERY)
@@ -110,6 +136,14 @@ def _months_since(chart: Chart, done: list[Operation]) -> Fact | None:
             if isinstance(months, Range):
                 months = Range(max(months.low, 0.0), months.high)
             return Fact.of(months, operation.source, since=operation.day.last)
+    return _undated(done) or _out_of_shape(chart)
+
+
+def _undated(done: list[Operation]) -> Fact | None:
+    """Operations that nobody can place: shown, with what is wrong with their dates."""
+    odd = [(operation.source, why) for operation in done if (why := why_unplaced(operation.resource, operation.day))]
+    if odd:
+        return unreadable(*merged(source for source, _ in odd), note=odd[0][1])
     return (
         open_fact(*merged(operation.source for operation in done), note="its date is not on record") if done else None
     )
@@ -136,13 +170,14 @@ def _osteotomies(chart: Chart) -> tuple[Member, ...]:
 @fact("recent_spinal_intervention", reads=("Procedure",), needs=INTERVENTIONS)
 def recent_spinal_intervention(chart: Chart, _argument: str | None) -> Fact | None:
     """Surgery, injection or stimulator placement within the policy window."""
-    within = chart.settings.recent_intervention_days
-    recent = [done for done in performed(chart, *INTERVENTIONS) if within_days(chart, done.day, within)]
-    fact = _done(recent)
-    if fact is None:
-        return None
+    limit = chart.settings.recent_intervention_days
+    placed = [(done, within(chart, done.day, limit)) for done in performed(chart, *INTERVENTIONS)]
+    recent = [done for done, truth in placed if truth is MET]
+    if not recent:
+        return _undated([done for done, truth in placed if truth is not NOT_MET]) or _out_of_shape(chart, limit)
     days = min((chart.review_date - done.day.last).days for done in recent if done.day is not None)
-    return replace(fact, limit=chart.limit("recent_intervention_days", days))
+    limited = chart.limit("recent_intervention_days", days)
+    return Fact.of(True, *merged(done.source for done in recent), limit=limited)
 
 
 @fact("hours_since_vertebral_augmentation", reads=("Procedure",), needs=("proc-vertebral-augmentation",))
@@ -150,7 +185,7 @@ def hours_since_vertebral_augmentation(chart: Chart, _argument: str | None) -> F
     """Hours from the end of the procedure to the order. Without both times, the range that the days allow."""
     for done in performed(chart, "proc-vertebral-augmentation")[:1]:
         if done.day is None:
-            return open_fact(done.source, note="its date is not on record")
+            return _undated([done])
         ended = _time(done.resource)
         ordered = read_time(chart.order.resource.get("authoredOn"))
         if ended and ordered and ordered >= ended:
@@ -175,7 +210,8 @@ def _history(argument: str, value_set: str, means: str | None) -> None:
 
     @fact(f"procedure_history({argument})", reads=("Procedure",), needs=(value_set,))
     def read(chart: Chart, _argument: str | None) -> Fact | None:
-        return _done([done for done in performed(chart, value_set) if means is None or done.member.means == means])
+        done = [done for done in performed(chart, value_set) if means is None or done.member.means == means]
+        return _done(chart, done)
 
 
 _history("tethered_cord_surgery", "proc-dysraphism-cord-surgery", "tethered_cord")
@@ -187,7 +223,7 @@ _history("syrinx_surgery", "proc-dysraphism-cord-surgery", "syrinx")
 def fixation_hardware(chart: Chart, _argument: str | None) -> Fact | None:
     """Hardware that was put in, and not taken out by the latest procedure."""
     done = performed(chart, "proc-spine-instrumentation")
-    return None if not done or done[0].member.means == "removal" else _done(done)
+    return None if done and done[0].member.means == "removal" else _done(chart, done)
 
 
 @fact(
@@ -209,7 +245,7 @@ def surgery_since_prior_imaging(chart: Chart, _argument: str | None) -> Fact | N
             and (not operation.regions or matches(region, operation.regions))
         ]
         if after:
-            return _done(after)
+            return _done(chart, after)
     return None
 
 

@@ -155,6 +155,29 @@ def _collect(concept: object, found: list[tuple[str, str]]) -> None:
                     found.append(read)
 
 
+def out_of_shape(concept: object) -> bool:
+    """Whether something stands in the place of a concept that is none, so that nobody can tell what it says.
+
+    Text without a code, and a code without its system, are well-formed. One coding that can be read is enough.
+    """
+    if concept is None or concept in ("", [], {}) or codings(concept):
+        return False
+    return any(map(_is_odd, concept if isinstance(concept, list) else (concept,)))
+
+
+def _is_odd(item: object) -> bool:
+    if not isinstance(item, dict):
+        return item is not None
+    listed = item.get("coding")
+    for coding in listed if isinstance(listed, list) else (listed or item,):
+        if not isinstance(coding, dict):
+            if coding is not None:
+                return True
+        elif not all(isinstance(coding.get(part), str | None) for part in ("system", "code")):
+            return True
+    return False
+
+
 # Where a resource says what it is about. Types not named here say it in `code`.
 _CODED_IN: Final[dict[str, tuple[str, ...]]] = {
     "MedicationRequest": ("medicationCodeableConcept",),

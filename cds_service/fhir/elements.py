@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 Resource = dict[str, Any]
+
+# Every element that may say when it was, those that are not read as a date among them.
+_STATED: Final = ("effectiveDateTime", "effectivePeriod", "effectiveInstant", "effectiveTiming", "issued", "date")
+_STATED_IN: Final[dict[str, tuple[str, ...]]] = {
+    "Condition": ("onsetDateTime", "onsetPeriod", "onsetAge", "onsetRange", "onsetString", "recordedDate"),
+    "Procedure": ("performedDateTime", "performedPeriod", "performedAge", "performedRange", "performedString"),
+}
 
 
 def mapping(value: object) -> Resource:
@@ -45,3 +52,10 @@ def identity(resource: Resource) -> str:
     kind = text(resource.get("resourceType")) or "Resource"
     own_id = text(resource.get("id"))
     return f"{kind}/{own_id}" if own_id else kind
+
+
+def states_date(resource: Resource) -> bool:
+    """Whether a resource says in an element of its own when it was, readable or not."""
+    kind = resource.get("resourceType")
+    stated = _STATED_IN.get(kind, _STATED) if isinstance(kind, str) else _STATED
+    return any(resource.get(element) not in (None, "", [], {}) for element in stated)

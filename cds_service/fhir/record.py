@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cds_service.fhir.bundle import Failure
-from cds_service.fhir.codes import CodeSet, codes_of, codes_of_each, codings
+from cds_service.fhir.codes import CodeSet, coded_in, codes_of, codes_of_each, codings, out_of_shape
 from cds_service.fhir.elements import Resource, identity, mappings, reference
 from cds_service.fhir.status import in_error
 
@@ -49,6 +49,8 @@ _SAME_ELEMENTS: Final = (
 )
 
 
+# Types of which a resource with a code out of shape may be anything that is looked for.
+_LOOKED_THROUGH: Final = ("Condition", "Procedure")
 # Types whose codes may stand in another resource.
 _BY_REFERENCE: Final = frozenset(
     {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"}
@@ -65,6 +67,7 @@ class PatientRecord:
         "_codes",
         "_failures",
         "_full_urls",
+        "_odd",
         "_tables",
         "encounter_id",
         "foreign",
@@ -83,6 +86,7 @@ class PatientRecord:
         self._by_type: dict[str, list[Resource]] = {}
         self._by_reference: dict[str, Resource] = {}
         self._tables: dict[str, _Table] = {}
+        self._odd: dict[str, tuple[Resource, ...]] = {}
         self._coded: dict[tuple[str, int], tuple[CodeSet, tuple[Resource, ...]]] = {}
         self._codes: dict[int, tuple[Resource, tuple[tuple[str, str], ...]]] = {}
         self.kept: dict[object, Any] = {}  # what readers derived from the record, for the next order of the request
@@ -205,9 +209,23 @@ class PatientRecord:
                 return (*codes_of(resource), *codings(medication.get("code")))
         return codes_of(resource)
 
+    def out_of_shape(self, resource_type: str) -> tuple[Resource, ...]:
+        """Those of one type with something in the place of their code that no code can be read from."""
+        odd = self._odd.get(resource_type)
+        if odd is None:
+            elements = coded_in(resource_type)
+            odd = self._odd[resource_type] = tuple(
+                resource
+                for resource in self._by_type.get(resource_type, ())
+                if not self.codes(resource) and any(out_of_shape(resource.get(element)) for element in elements)
+            )
+        return odd
+
     @property
     def failed_types(self) -> frozenset[str]:
-        return frozenset(failure.resource_type for failure in self._failures)
+        """Types of which something may be there that was not read."""
+        odd = (kind for kind in _LOOKED_THROUGH if self.out_of_shape(kind))
+        return frozenset(failure.resource_type for failure in self._failures).union(odd)
 
     def failures(self, resource_types: Iterable[str]) -> tuple[Failure, ...]:
         """What could not be read of these types; empty when all was read."""
