@@ -203,11 +203,13 @@ def edition_note(found: Review, guidelines: Guidelines) -> str | None:
 
 
 def resource_types_not_read(found: Review, facts: Mapping[str, Fact], record: PatientRecord) -> tuple[str, ...]:
-    """The resource types that failed and that some fact of this review depends on; none once a study is supported."""
-    if found.determination is Determination.SUPPORTED and found.ground is not Ground.PLAIN_XRAY:
-        return ()
-    waiting = {name for ref, fact in facts.items() if fact.why is Why.NOT_RETRIEVED for name in [ref.partition("(")[0]]}
-    failed = {failure.resource_type for name in waiting for failure in record.failures(reads_of(name))}
+    """The resource types that failed and that some fact of this review depends on: of a supported study only those that
+    a step or a note beside it waits for.
+    """
+    supported = found.determination is Determination.SUPPORTED and found.ground is not Ground.PLAIN_XRAY
+    waiting = found.unread if supported else [ref for ref, fact in facts.items() if fact.why is Why.NOT_RETRIEVED]
+    names = {ref.partition("(")[0] for ref in waiting}
+    failed = {failure.resource_type for name in names for failure in record.failures(reads_of(name))}
     return tuple(sorted(failed))
 
 

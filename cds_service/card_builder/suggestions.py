@@ -11,7 +11,7 @@ from cds_service.card_builder.plain_order import is_plain
 from cds_service.card_builder.slots import inline
 from cds_service.card_builder.templates import Kind, Removal, Template
 from cds_service.card_builder.words import Words
-from cds_service.core.determination import Ground, Review
+from cds_service.core.determination import Review
 from cds_service.core.errors import ConfigurationError
 from cds_service.core.order import ImagingOrder, Study
 
@@ -78,7 +78,8 @@ def proposals(review: Review, kind: Kind, others: Sequence[Study]) -> tuple[tupl
     """Studies to propose, the one the card is about first, and those left out because `others` are drafted already."""
     proposed: list[Proposal] = []
     drafted: list[Study] = []
-    seen = {review.order.study.id}
+    # Of an order that leaves contrast open, the ordinary study is a proposal too: it says which contrast is meant.
+    seen = {review.order.study.id} if review.order.contrast is not None else set()
     for alternative in review.alternatives:
         study = alternative.study
         if study is None or study.id in seen:
@@ -88,7 +89,7 @@ def proposals(review: Review, kind: Kind, others: Sequence[Study]) -> tuple[tupl
         drafted += there
         if not there:
             # A plain x-ray is never taken away: the study that a red flag calls for comes beside it.
-            proposed.append(Proposal(study, alternative.in_addition or review.ground is Ground.PLAIN_XRAY))
+            proposed.append(Proposal(study, alternative.in_addition or review.order.study.modality == XRAY))
     if any(ref.startswith(XRAY_FACTS) for ref in review.asks_for):
         # Its result is what is asked for, and the card says that the film itself is on its way.
         drafted += [film for film in others if film.modality == XRAY and set(film.regions) & set(review.order.regions)]

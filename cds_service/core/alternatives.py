@@ -10,11 +10,12 @@ from typing import Protocol
 from cds_service.core.criterion import Comparison, FactTest, Outcome
 from cds_service.core.determination import Alternative, Determination, Ground
 from cds_service.core.evaluate import Evaluation
-from cds_service.core.judge import Judge, Verdict
+from cds_service.core.judge import Judge
 from cds_service.core.order import Study
 from cds_service.core.plan import MRI_CONTRAINDICATED, Path
 from cds_service.core.quantity import bounds
 from cds_service.core.truth import MET, NOT_MET
+from cds_service.core.verdict import Verdict
 
 MOST = 4  # studies offered for one order; a longer list is not read
 FEW = 3  # studies that a criterion may offer although the chart supports none of them

@@ -13,10 +13,11 @@ from cds_service.core.determination import Alternative, Determination, Evidence,
 from cds_service.core.escapes import RED_FLAG_ANY, escapes
 from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Facts, Value
-from cds_service.core.judge import Circumstances, Judge, Verdict
+from cds_service.core.judge import Circumstances, Judge
 from cds_service.core.order import ImagingOrder, Study
 from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Path, Plan, Stage
 from cds_service.core.truth import MET, NOT_MET
+from cds_service.core.verdict import Verdict
 from cds_service.core.vocabulary import FactDefinition, Role, Vocabulary
 from cds_service.core.watch import Asleep, Watch
 
@@ -79,8 +80,7 @@ class Consideration:
         if self.order.contrast is None and study.modality in (MRI, CT) and study.contrast in CONTRASTS:
             return self._contrast_open()
         if study.modality == XRAY and study.contrast != "intrathecal":
-            plain = Verdict(Determination.SUPPORTED, Ground.PLAIN_XRAY, ())
-            return self._review(study, plain)
+            return self._review(study, self._of_plain_film(study))
         return self._review(study, self.judge.verdict())
 
     def is_spinal(self) -> bool:
@@ -159,10 +159,23 @@ class Consideration:
 
     # -- kinds of order ---------------------------------------------------------------------------------------------
 
+    def _of_plain_film(self, study: Study) -> Verdict:
+        """A plain film is never refused. What is urgent and comes before an MRI of its region comes before the film."""
+        for mri in self._mri_verdicts(study):
+            if mri.ground is Ground.URGENT_POINTER or (mri.ground is Ground.POINTER and self._has_red_flag()):
+                return mri
+        return Verdict(Determination.SUPPORTED, Ground.PLAIN_XRAY, ())
+
+    def _has_red_flag(self) -> bool:
+        return self.judge.evaluation.truth(RED_FLAG_ANY) is MET
+
     def _composite(self) -> Review:
-        """All parts supported: supported. Otherwise the first part that is not decides, the others are offered."""
+        """All parts supported, or one by a red flag: supported. Else the first that is not decides."""
         parts = [self._studies[part] for part in self.order.study.components]
         verdicts = [self.verdict_on(part) for part in parts]
+        for part, verdict in zip(parts, verdicts, strict=True):
+            if verdict.ground is Ground.RED_FLAG:
+                return self._review(part, verdict)
         supported = [part for part, verdict in zip(parts, verdicts, strict=True) if _is_supported(verdict)]
         failing = next((p for p, verdict in zip(parts, verdicts, strict=True) if not _is_supported(verdict)), None)
         if failing is None:
@@ -178,6 +191,9 @@ class Consideration:
         found = (self._catalogue.find(study.modality, study.regions, contrast) for contrast in CONTRASTS)
         variants = [variant for variant in found if variant is not None] or [study]
         supported = [variant for variant in variants if _is_supported(self.verdict_on(variant))]
+        for variant in supported:
+            if self.verdict_on(variant).ground is Ground.RED_FLAG:  # which waits for no answer
+                return self._review(variant, self.verdict_on(variant))
         if not supported or len(supported) == len(variants):
             return self._review(variants[0], self.judge_of(variants[0]).verdict())
         asking = replace(
@@ -192,7 +208,7 @@ class Consideration:
 
     def _review(self, study: Study, verdict: Verdict) -> Review:
         judge = self.judge_of(study)
-        red_flag = judge.evaluation.truth(RED_FLAG_ANY) is MET
+        red_flag = self._has_red_flag()
         found = Alternatives(study, judge, self._catalogue, self, self.order.review_date)
         nearby = verdict.decided_by
         if verdict.ground is Ground.UNMET:
@@ -204,12 +220,15 @@ class Consideration:
         if red_flag and self._red_flag_wants_another(verdict):
             for_red_flag = found.for_red_flag()
             verdict = self._decided_by_red_flag(verdict, for_red_flag)
-            alternatives = (*self._unless_drafted(for_red_flag), *alternatives)
+            # Once the better study is drafted, a second-best one is no advice.
+            alternatives = () if any(map(self._is_drafted, for_red_flag)) else (*for_red_flag, *alternatives)
             unless = escapes(judge, verdict)
         contraindicated = study.modality == MRI and judge.evaluation.truth(MRI_CONTRAINDICATED) is MET
         if contraindicated:
             alternatives = (*alternatives, *self._ct_instead(study))
         alternatives = distinct(alternatives, study)
+        # Whoever takes over sees every red flag, not only the one that decided.
+        taken_over = red_flag and verdict.determination is Determination.GOVERNED_ELSEWHERE
         return Review(
             order=self.order,
             determination=verdict.determination,
@@ -220,9 +239,15 @@ class Consideration:
             unless=unless,
             steps=judge.failed_steps(verdict.paths),
             alternatives=tuple(a for a in alternatives if not self._is_drafted(a)),
-            evidence=self._evidence(judge, verdict, *((MRI_CONTRAINDICATED,) if contraindicated else ())),
+            evidence=self._evidence(
+                judge,
+                verdict,
+                before=(MRI_CONTRAINDICATED,) if contraindicated else (),
+                after=(RED_FLAG_ANY,) if taken_over else (),
+            ),
             notes=self._notes(judge, verdict),
             red_flag=red_flag,
+            unread=judge.unread_beside(verdict.paths) if _is_supported(verdict) else (),
             beside=("mri_contraindicated",) if contraindicated else (),
         )
 
@@ -273,10 +298,6 @@ class Consideration:
         own = (path.criterion for path in verdict.paths)
         return replace(verdict, decided_by=tuple(dict.fromkeys((*red_flags, *own))))
 
-    def _unless_drafted(self, alternatives: tuple[Alternative, ...]) -> tuple[Alternative, ...]:
-        """Once the better study is drafted, a second-best one is no advice."""
-        return () if any(map(self._is_drafted, alternatives)) else alternatives
-
     def _is_drafted(self, alternative: Alternative) -> bool:
         """Another draft already orders it, or, for a plain film, any film of that region."""
         study = alternative.study
@@ -311,14 +332,17 @@ class Consideration:
         for criterion in self.verdict_on(study).decided_by:
             yield criterion, self.judge_of(study)
 
-    def _evidence(self, judge: Judge, verdict: Verdict, *beside: Node) -> tuple[Evidence, ...]:
-        """Known facts that the deciding criteria and what is said `beside` them read, each once.
+    def _evidence(
+        self, judge: Judge, verdict: Verdict, *, before: tuple[Node, ...], after: tuple[Node, ...]
+    ) -> tuple[Evidence, ...]:
+        """Known facts that the deciding criteria and what is said before and after them read, each once.
 
         Age only where a bound other than adulthood decides.
         """
-        nodes = [*beside, *(path.when for path in verdict.paths)]
+        nodes = [*before, *(path.when for path in verdict.paths)]
         nodes += [r.when for path in verdict.paths for r in path.requires if r.when is not None and judge.binds(r)]
         nodes += [c.when for c in verdict.decided_by if c.when is not None and c.outcome is not Outcome.REQUIRES]
+        nodes += after
         refs = [AGE, AGE_YEARS] if any(is_age_bound(c) for c in verdict.decided_by) else []
         refs += [ref for node in nodes for ref in judge.evaluation.bearing(node)]
         told_twice = AGE_YEARS if self._is_infant(judge) else AGE

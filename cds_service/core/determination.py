@@ -113,6 +113,7 @@ class Review:
     types that could not be read ("DiagnosticReport"); `unreadable` holds "Type/id" of what could not be understood;
     `foreign` holds "Type/id" of resources dropped because they belong to another patient, `foreign_more` is how many
     there are beyond those named.
+    `unread` are facts that could not be read and that a step or note beside a supported study waits for.
     `red_flag` says that a red flag is met in this patient, whatever was ordered. `beside` is what else a card must
     say: "mri_contraindicated", "duplicate", "recent_study", "coding".
     """
@@ -132,6 +133,7 @@ class Review:
     edition_note: str | None = None
     policy: Policy | None = None
     red_flag: bool = False
+    unread: tuple[str, ...] = ()
     not_read: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from cds_service.core.criterion import Criterion, FactTest, Node, fact_tests
 from cds_service.core.determination import Determination, Ground
-from cds_service.core.judge import Judge, Verdict
+from cds_service.core.judge import Judge
 from cds_service.core.plan import MRI_CONTRAINDICATED
 from cds_service.core.truth import MET, NOT_MET, Truth
+from cds_service.core.verdict import Verdict
 
 RED_FLAG_ANY = FactTest("red_flag_any")
 RED_FLAG_SPINAL = FactTest("red_flag_spinal", of_order=True)

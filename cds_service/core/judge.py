@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cds_service.core import truth
-from cds_service.core.criterion import Criterion, Enforce, FactTest, Node
+from cds_service.core.criterion import AllOf, Criterion, Enforce, FactTest, Node
 from cds_service.core.determination import Determination, Ground
 from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import Why
 from cds_service.core.plan import GENERAL, Path, Plan
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
+from cds_service.core.verdict import Verdict, governed, least, refused, supported
 from cds_service.core.watch import Asleep
 from cds_service.core.ways import Way
 
 URGENT_PRESENTATION = FactTest("urgent_presentation", of_order=True)
 INDICATION = "indication"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What decided. `paths` are the supporting paths it rests on: met, open or failed, by `ground`."""
-
-    determination: Determination
-    ground: Ground
-    decided_by: tuple[Criterion, ...]
-    paths: tuple[Path, ...] = ()
-    asks_for: tuple[str, ...] = ()
-    blocked: tuple[str, ...] = ()  # facts that could not be read and keep the order from being judged
+AGES = frozenset({"age_years", "age_months"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +69,7 @@ class Judge:
             self._referral,
             self._open,
             self._not_read,
+            self._age_open,
             self._no_indication,
         )
         for step in steps:
@@ -94,7 +85,7 @@ class Judge:
     # -- the steps, in order ----------------------------------------------------------------------------------------
 
     def _urgent_pointer(self) -> Verdict | None:
-        return _governed(Ground.URGENT_POINTER, self._governing(self._met(self.live.urgent)))
+        return governed(Ground.URGENT_POINTER, self._governing(self._met(self.live.urgent)))
 
     def _red_flag(self) -> Verdict | None:
         # A red flag waits for nothing, not even for an age: only a known other age excludes it.
@@ -103,7 +94,7 @@ class Judge:
             for path in self.live.red_flags
             if self.evaluation.truth(path.when) is MET and self.fits(path.criterion) is not NOT_MET
         )
-        return _supported(Ground.RED_FLAG, self._preferred(paths))
+        return supported(Ground.RED_FLAG, self._preferred(paths))
 
     def _pointer(self) -> Verdict | None:
         pointers = [
@@ -111,10 +102,10 @@ class Judge:
         ]
         if not pointers:
             return None
-        return _governed(Ground.POINTER, self._governing([*pointers, *self._met(self.live.referrals)]))
+        return governed(Ground.POINTER, self._governing([*pointers, *self._met(self.live.referrals)]))
 
     def _technique(self) -> Verdict | None:
-        return _refused(Ground.TECHNIQUE, self._excluded(self.live.technique))
+        return refused(Ground.TECHNIQUE, self._excluded(self.live.technique))
 
     def _technique_open(self) -> Verdict | None:
         """A technique that one answer may rule out as unsafe is not supported until that answer is there."""
@@ -125,7 +116,7 @@ class Judge:
 
     def _support(self) -> Verdict | None:
         paths = tuple(path for path in self.live.paths if self.path_truth(path) is MET)
-        return _supported(Ground.SUPPORT, self._preferred(paths))
+        return supported(Ground.SUPPORT, self._preferred(paths))
 
     def _substitution(self) -> Verdict | None:
         """CT in place of an MRI that is contraindicated and would itself be supported."""
@@ -141,10 +132,10 @@ class Judge:
         return None
 
     def _presentation(self) -> Verdict | None:
-        return _refused(Ground.PRESENTATION, self._excluded(self.live.exclusions))
+        return refused(Ground.PRESENTATION, self._excluded(self.live.exclusions))
 
     def _referral(self) -> Verdict | None:
-        return _governed(Ground.REFERRAL, self._governing(self._met(self.live.referrals)))
+        return governed(Ground.REFERRAL, self._governing(self._met(self.live.referrals)))
 
     def _open(self) -> Verdict | None:
         """The nearest path whose only open parts are facts to be shown."""
@@ -186,7 +177,10 @@ class Judge:
         shortest = {path: way for path in self._open_paths() for way in self.ways.to(self.path_node(path))[:1]}
         if not any(way.blocked for way in shortest.values()):
             return None
-        speaking = {path: way for path, way in shortest.items() if self.speaks_of_patient(path)} or shortest
+        speaking = {path: way for path, way in shortest.items() if self.speaks_of_patient(path)}
+        if not speaking:  # which of so many criteria would be met is a guess: that the record was not read says it all
+            blocked = {ref for way in shortest.values() for ref in way.blocked}
+            return Verdict(Determination.NEEDS_INFORMATION, Ground.NOT_READ, (), blocked=tuple(sorted(blocked)))
         least = min(way.size for way in speaking.values())
         paths = self._preferred(tuple(path for path, way in speaking.items() if way.size == least))
         blocked = {ref for path in paths for ref in speaking[path].blocked}
@@ -198,6 +192,19 @@ class Judge:
             asks_for=tuple(sorted({ref for path in paths for ref in speaking[path].asks})),
             blocked=tuple(sorted(blocked)),
         )
+
+    def _age_open(self) -> Verdict | None:
+        """At some ages another guideline or a person takes over, and nothing but the age is open."""
+        waiting: list[Criterion] = []
+        facts: set[str] = set()
+        for criterion in (*self.live.urgent, *self.live.pointers, *self.live.referrals):
+            if criterion.when is not None and self.holds(criterion) is UNKNOWN:
+                ways = self.ways.to(AllOf((*criterion.ages, criterion.when)))
+                needed = ways[0].asks or ways[0].blocked if ways else frozenset()
+                if needed and needed <= AGES:
+                    waiting.append(criterion)
+                    facts |= needed
+        return self._asking(waiting, (), facts) if waiting else None
 
     def _no_indication(self) -> Verdict | None:
         if any(map(self.speaks_of_patient, self.live.paths)) or self._circumstances.has_indication():
@@ -260,9 +267,20 @@ class Judge:
 
     def failed_steps(self, paths: Iterable[Path]) -> tuple[Criterion, ...]:
         """The steps that are known not to be done; all open ones when none is known."""
-        steps = self.open_steps(paths)
+        steps = [step for step in self.open_steps(paths) if not self._is_unread(step)]
         failed = tuple(step for step in steps if self.holds(step) is NOT_MET)
-        return failed or steps
+        return failed or tuple(steps)
+
+    def _is_unread(self, step: Criterion) -> bool:
+        """Whether the record could not be read for a step: nobody can say that it is still to do."""
+        ways = self.ways.to(step.when) if step.when is not None and self.holds(step) is UNKNOWN else ()
+        return bool(ways) and all(way.blocked for way in ways)
+
+    def unread_beside(self, paths: Iterable[Path]) -> tuple[str, ...]:
+        """Facts that could not be read and that a step or a note beside a supported study waits for."""
+        waiting = [*self.open_steps(paths), *(hint for hint in self.live.hints if hint.note_card)]
+        nodes = [c.when for c in waiting if c.when is not None and self.holds(c) is UNKNOWN]
+        return tuple(sorted({ref for node in nodes for way in self.ways.to(node) for ref in way.blocked}))
 
     def open_exclusions(self) -> list[Criterion]:
         """Exclusions that would hold if silence were absence, or that speak of this patient and are not ruled out."""
@@ -290,7 +308,7 @@ class Judge:
         )
         missed = {path: len(self.ways.gap(self.path_node(path))) for path in speaking}
         indicated = [path for path in speaking if not self._misses_indication(path)]
-        return _least(indicated, missed), _least(speaking, missed)
+        return least(indicated, missed), least(speaking, missed)
 
     def _misses_indication(self, path: Path) -> bool:
         return any(map(self.evaluation.is_indication, self.ways.gap(path.when)))
@@ -377,23 +395,3 @@ class Judge:
         """The same for paths."""
         governing = {id(criterion) for criterion in self._governing([path.criterion for path in paths])}
         return tuple(path for path in paths if id(path.criterion) in governing)
-
-
-def _least(paths: Iterable[Path], missed: Mapping[Path, int]) -> tuple[Path, ...]:
-    chosen = tuple(paths)
-    least = min((missed[path] for path in chosen), default=0)
-    return tuple(path for path in chosen if missed[path] == least)
-
-
-def _governed(ground: Ground, criteria: list[Criterion]) -> Verdict | None:
-    return Verdict(Determination.GOVERNED_ELSEWHERE, ground, tuple(criteria)) if criteria else None
-
-
-def _refused(ground: Ground, criteria: list[Criterion]) -> Verdict | None:
-    return Verdict(Determination.NOT_SUPPORTED, ground, tuple(criteria)) if criteria else None
-
-
-def _supported(ground: Ground, paths: tuple[Path, ...]) -> Verdict | None:
-    if not paths:
-        return None
-    return Verdict(Determination.SUPPORTED, ground, tuple(path.criterion for path in paths), paths)

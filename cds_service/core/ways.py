@@ -11,6 +11,7 @@ from cds_service.core.evaluate import Evaluation, Reading, judge_value
 from cds_service.core.fact import Why
 from cds_service.core.quantity import Range
 from cds_service.core.truth import MET, NOT_MET, UNKNOWN, Truth
+from cds_service.core.vocabulary import FactDefinition
 
 # More ways than this to settle one criterion is a list nobody reads; the smallest ones are kept.
 MOST_WAYS = 48
@@ -139,7 +140,7 @@ class Ways:
             return SETTLED
         fact = self._evaluation.fact(ref)
         definition = self._evaluation.vocabulary[test.fact]
-        asked = Way(asks=frozenset({definition.asked_as or ref}))
+        asked = Way(asks=frozenset({self._question(definition, ref)}))
         if fact.known:
             return (asked,) if isinstance(fact.value, Range) and judge_value(test, fact.value) is UNKNOWN else ()
         derivation = self._evaluation.derivation(test, ref)
@@ -155,6 +156,11 @@ class Ways:
         if fact.why is Why.UNREADABLE:
             return (Way(blocked=frozenset({ref})),)
         return (Way(turns=frozenset({ref})),) if turning else ()
+
+    def _question(self, definition: FactDefinition, ref: str) -> str:
+        """Completed years are asked rather than months, until somebody has answered them and they did not settle it."""
+        instead = definition.asked_as
+        return ref if instead is None or self._evaluation.fact(instead).stated else instead
 
     def _gap_of(self, test: FactTest, ref: str, want: Truth) -> frozenset[str]:
         if self._evaluation.truth_of_ref(test, ref, Reading.SUPPORT) is want:

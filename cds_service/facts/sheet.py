@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
+from cds_service.core import quantity
 from cds_service.core.fact import Fact, Source, Why
 from cds_service.core.quantity import Range
 from cds_service.core.vocabulary import Vocabulary
@@ -79,7 +80,7 @@ class FactSheet:
         if name in CHART_FIRST:
             inferred = infer(self.chart, name, argument)
             if inferred.known:
-                return inferred
+                return _within(inferred, answer(self.chart, definition, ref))
         stated = answer(self.chart, definition, ref)
         if stated is not None and stated.known:
             return self._against_chart(stated, name, argument)
@@ -113,6 +114,17 @@ class FactSheet:
         if isinstance(fact.value, Range):
             return replace(fact, value=Range(fact.value.low * times, fact.value.high * times))
         return replace(fact, value=fact.value * times) if isinstance(fact.value, float) else None
+
+
+def _within(bounds: Fact, stated: Fact | None) -> Fact:
+    """Bounds from the chart, narrowed by an answer that does not contradict them."""
+    if stated is None or not isinstance(stated.value, int | float | Range) or not isinstance(bounds.value, Range):
+        return bounds
+    low, high = quantity.bounds(stated.value)
+    narrowed = Range(max(low, bounds.value.low), min(high, bounds.value.high))
+    if narrowed.low > narrowed.high:
+        return bounds
+    return replace(bounds, value=narrowed, sources=merged((*stated.sources, *bounds.sources)), stated=True)
 
 
 def split(ref: str) -> tuple[str, str | None]:

@@ -65,6 +65,7 @@ class Random:
     age: float | None
     facts: dict[str, Value | None]  # None: could not be read
     has_reason: bool
+    contrast_open: bool = False
 
 
 @cache
@@ -150,7 +151,7 @@ def consideration(made: Random, chart: Callable[[dict[str, Fact]], Facts] = Only
         reference="ServiceRequest/draft-1",
         study=study,
         code=study.cpt,
-        contrast=study.contrast,
+        contrast=None if made.contrast_open else study.contrast,
         regions=study.regions,
         review_date=DAY,
         units=1,
@@ -162,7 +163,7 @@ def consideration(made: Random, chart: Callable[[dict[str, Fact]], Facts] = Only
     )
     known: dict[str, Any] = {
         "requested_cpt": study.cpt,
-        "requested_contrast": study.contrast,
+        **({} if made.contrast_open else {"requested_contrast": study.contrast}),
         "requested_region": study.regions,
         "requested_units": 1.0,
         **made.facts,
@@ -215,6 +216,33 @@ def test_every_consultation_is_judged_and_no_red_flag_is_held_back() -> None:
         if supported_by_red_flag:
             assert found.determination in NEVER_REFUSED, f"consultation {number}: {supported_by_red_flag} is held back"
         assert not ({"in_person_evaluation"} & set(found.unless)), f"consultation {number} lists a step as an escape"
+
+
+def test_a_red_flag_waits_for_no_contrast_and_no_level() -> None:
+    """Of an order that leaves contrast open, and of one for several levels, what a red flag supports is supported."""
+    wide = [study for study in guidelines().studies.studies.values() if study.components and study.modality == "MR"]
+    held = 0
+    for number in range(CONSULTATIONS // 2):
+        made = consultation(number)
+        if made.study.modality not in ("MR", "CT"):
+            continue
+        for asked in (replace(made, contrast_open=True), replace(made, study=wide[number % len(wide)])):
+            considering = consideration(asked)
+            if any(considering.judge_of(study).red_flag() for study in meant(asked)):
+                held += 1
+                found = considering.review()
+                assert found.determination in NEVER_REFUSED, f"consultation {number}, {asked.study.id} is held back"
+    assert held
+
+
+def meant(made: Random) -> list[Study]:
+    content = guidelines().studies
+    if made.study.components:
+        return [content.studies[part] for part in made.study.components]
+    variants = (
+        content.find(made.study.modality, made.study.regions, c) for c in ("without", "with", "without_and_with")
+    )
+    return [variant for variant in variants if variant is not None]
 
 
 def same(one: Review, other: Review) -> bool:

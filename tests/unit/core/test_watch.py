@@ -38,7 +38,6 @@ grade = FactTest("grade", None, Comparison.AT_LEAST, 3.0)
         (AtLeast(2, (drop, weak, seen)), {"drop", "weak"}),
         (AtLeast(1, (drop, seen)), None),
     ],
-    ids=str,
 )
 def test_a_tree_is_watched_through_the_facts_that_can_wake_it(node: Node, watched: set[str] | None) -> None:
     assert Watch(VOCABULARY).of(node) == (None if watched is None else frozenset(watched))

@@ -78,9 +78,10 @@ JUNK = st.one_of(
     st.floats(),
     st.text(max_size=8),
     st.sampled_from(DATES),
-    st.just([]),
-    st.just({}),
-    st.just([None, 3, "x", {}]),
+    # Made anew each time: whoever breaks a chart on purpose may put one of them into itself.
+    st.builds(list),
+    st.builds(dict),
+    st.builds(lambda: [None, 3, "x", {}]),
 )
 CODING = st.fixed_dictionaries({}, optional={"system": st.sampled_from(SYSTEMS), "code": st.sampled_from(CODES)})
 CONCEPT = st.one_of(st.fixed_dictionaries({"coding": st.lists(CODING, max_size=2)}), CODING, JUNK)
