@@ -49,6 +49,7 @@ PRESENTATIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 # What may also be the reason of an order, and begin with the symptoms.
 _DEFICITS: Final = ("foot-drop", "bilateral-leg-weakness", "motor-weakness", "saddle-anesthesia", "spinal-cord-injury")
+_SYMPTOMS: Final = frozenset({*PRESENTATIONS, *_DEFICITS})
 # Pain of the low back is what brings people to pelvis and sacrum studies.
 _NEAR: Final[dict[str, tuple[str, ...]]] = {
     "pelvis": ("pelvis", "sacrum_coccyx", "lumbar"),
@@ -161,8 +162,8 @@ def _may_be_the_symptoms(chart: Chart, condition: Resource) -> bool:
         return False
     if verification(condition) is Verification.REFUTED or not current(condition):
         return False
-    sets = (chart.codes(name) for name in (*PRESENTATIONS, *_DEFICITS))
-    return bool(regions_in(chart, condition)) or any(member_of(chart, codes, condition) for codes in sets)
+    coded = any(chart.is_in_any(coding, _SYMPTOMS) for coding in chart.record.codes(condition))
+    return coded or bool(regions_in(chart, condition))
 
 
 def _of_problems(chart: Chart) -> Episode | None:

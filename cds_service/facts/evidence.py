@@ -24,17 +24,18 @@ MOST_SOURCES: Final = 5
 
 
 def day_of(chart: Chart, resource: Resource) -> DayRange | None:
-    return _so_far(chart, date_of(resource, birth=chart.birth, resolve=chart.record.resolve))
+    day = date_of(resource, birth=chart.birth, resolve=chart.record.resolve)
+    return _so_far(chart, day) if day and day.last > chart.review_date else day
 
 
 def start_day(chart: Chart, resource: Resource) -> DayRange | None:
-    return _so_far(chart, start_of(resource, birth=chart.birth, resolve=chart.record.resolve))
+    day = start_of(resource, birth=chart.birth, resolve=chart.record.resolve)
+    return _so_far(chart, day) if day and day.last > chart.review_date else day
 
 
-def _so_far(chart: Chart, day: DayRange | None) -> DayRange | None:
+def _so_far(chart: Chart, day: DayRange) -> DayRange:
     """A partial date without its days after the review date, on which nothing has happened yet."""
-    today = chart.review_date
-    return replace(day, last=today) if day is not None and day.first <= today < day.last else day
+    return replace(day, last=chart.review_date) if day.first <= chart.review_date else day
 
 
 def why_unplaced(resource: Resource, day: DayRange | None) -> str | None:
@@ -70,12 +71,14 @@ def member_in(codes: CodeSet, concept: object) -> Member | None:
 
 
 def referenced(chart: Chart, element: str) -> Iterator[Resource]:
-    """The resources that an element of the draft order points to, contained ones among them. As in the record, those
-    of somebody else and those entered in error are left out."""
+    """The resources that an element of the draft order points to, contained ones among them.
+
+    Those of somebody else and those entered in error are left out, as the record leaves them out.
+    """
     for pointer in mappings(chart.order.resource.get(element)):
         named = reference(pointer)
         found = chart.record.resolve(named, chart.order.resource) if named else None
-        if found is not None and not is_foreign(chart, found) and not in_error(found):
+        if named and found and not is_foreign(chart, found) and not (named.startswith("#") and in_error(found)):
             yield found
 
 

@@ -145,11 +145,13 @@ def look(chart: Chart, name: str, argument: str | None = None) -> Found:
             _gather(chart, row, None, found)
     for row in TABLE.get(name, ()):
         _gather(chart, row, argument, found)
+    if chart.record.out_of_shape("Condition"):
+        for row in (*TABLE.get(f"{name}({argument})", ()), *TABLE.get(name, ())):
+            out_of_shape(chart, row, found)
     return found
 
 
 def _gather(chart: Chart, row: Problem, region: str | None, found: Found) -> None:
-    out_of_shape(chart, row, found)
     for set_id in row.sets:
         if set_id not in chart.signals:
             continue
@@ -183,7 +185,7 @@ def _conditions(chart: Chart, row: Problem, codes: CodeSet, region: str | None, 
         if sure is Verification.REFUTED:
             found.against.append(source)
             continue
-        if not _is_meant(row, condition):
+        if not _is_meant(row, sure, condition):
             continue
         if member.needs == "body_site" and not _lies(chart, row, condition):
             found.close.append((source, f"{member.label}: the body site is not on record"))
@@ -208,15 +210,15 @@ def out_of_shape(chart: Chart, row: Problem, found: Found) -> None:
     """Problems of which nobody can tell what they are: each may be the one that is looked for."""
     for condition in chart.record.out_of_shape("Condition"):
         day = day_of(chart, condition)
-        denied = verification(condition) is Verification.REFUTED or not _is_meant(row, condition)
+        sure = verification(condition)
+        denied = sure is Verification.REFUTED or not _is_meant(row, sure, condition)
         past = day is not None and _in_time(chart, row, condition, day) is NOT_MET
         if not denied and not past and happened(chart, day):
             found.unclear.append((source_of(condition, day), "the code of a problem cannot be read"))
 
 
-def _is_meant(row: Problem, condition: Resource) -> bool:
+def _is_meant(row: Problem, sure: Verification, condition: Resource) -> bool:
     """Whether a row speaks of Conditions as sure and as current as this one."""
-    sure = verification(condition)
     if (sure is Verification.CONFIRMED and not row.known) or (sure is Verification.SUSPECTED and not row.suspected):
         return False
     return not row.now or current(condition)
@@ -233,15 +235,15 @@ def _in_time(chart: Chart, row: Problem, condition: Resource, day: DayRange | No
         return NOT_MET
     if (row.new or row.episode) and chart.episode.since(day) is NOT_MET:
         return NOT_MET
-    truths = [newness(chart, condition, day)] if row.new else []
-    if row.within:
-        truths.append(_dated_within(chart, condition, day, getattr(chart.settings, row.within)))
-    return all_of(truths)
+    if not row.new and not row.within:
+        return MET
+    limits = (row.new and "new_finding_days", row.within)
+    return all_of(_dated_within(chart, condition, day, getattr(chart.settings, limit)) for limit in limits if limit)
 
 
 def _dated_within(chart: Chart, resource: Resource, day: DayRange | None, days: int) -> Truth:
     """What states no date is not taken to be of the last days."""
-    return within(chart, day, days) if why_unplaced(resource, day) else NOT_MET
+    return within(chart, day, days) if day is not None or why_unplaced(resource, day) else NOT_MET
 
 
 def newness(chart: Chart, resource: Resource, day: DayRange | None) -> Truth:

@@ -198,6 +198,8 @@ class PatientRecord:
         each = [tuple(codes) for codes in codes_of_each(resource_type, resources)]
         if resource_type in _BY_REFERENCE:
             each = [self.codes(r) if "medicationReference" in r else c for r, c in zip(resources, each, strict=True)]
+        if resource_type in _LOOKED_THROUGH and all(each):
+            self._odd[resource_type] = ()
         self._codes.update(zip(map(id, resources), zip(resources, each, strict=True), strict=True))
         return each
 
@@ -212,20 +214,22 @@ class PatientRecord:
     def out_of_shape(self, resource_type: str) -> tuple[Resource, ...]:
         """Those of one type with something in the place of their code that no code can be read from."""
         odd = self._odd.get(resource_type)
-        if odd is None:
-            elements = coded_in(resource_type)
-            odd = self._odd[resource_type] = tuple(
-                resource
-                for resource in self._by_type.get(resource_type, ())
-                if not self.codes(resource) and any(out_of_shape(resource.get(element)) for element in elements)
-            )
+        return self._find_odd(resource_type) if odd is None else odd
+
+    def _find_odd(self, resource_type: str) -> tuple[Resource, ...]:
+        elements = coded_in(resource_type)
+        odd = self._odd[resource_type] = tuple(
+            resource
+            for resource in self._by_type.get(resource_type, ())
+            if not self.codes(resource) and any(out_of_shape(resource.get(element)) for element in elements)
+        )
         return odd
 
     @property
     def failed_types(self) -> frozenset[str]:
         """Types of which something may be there that was not read."""
-        odd = (kind for kind in _LOOKED_THROUGH if self.out_of_shape(kind))
-        return frozenset(failure.resource_type for failure in self._failures).union(odd)
+        failed = [failure.resource_type for failure in self._failures]
+        return frozenset(failed).union([kind for kind in _LOOKED_THROUGH if self.out_of_shape(kind)])
 
     def failures(self, resource_types: Iterable[str]) -> tuple[Failure, ...]:
         """What could not be read of these types; empty when all was read."""
