@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
@@ -15,7 +17,10 @@ from cds_service.store.rows import Feedback
 ACCEPTED: Final = "accepted"
 OVERRIDDEN: Final = "overridden"
 
-_TIMESTAMP: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})\Z"
+_TIMESTAMP: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})\Z"
+)
+_A_TIME: Final = "a time such as 2026-11-20T17:40:19Z"
 _SHORT: Final[dict[str, Any]] = {"type": ["string", "null"], "maxLength": 2000}
 _REASON: Final[dict[str, Any]] = {"type": ["object", "null"], "properties": {"code": _SHORT, "system": _SHORT}}
 
@@ -36,7 +41,7 @@ _SCHEMA: Final[dict[str, Any]] = {
                     "outcomeTimestamp": {
                         "type": "string",
                         "pattern": _TIMESTAMP,
-                        "description": "a time such as 2026-11-20T17:40:19Z",
+                        "description": _A_TIME,
                     },
                     "acceptedSuggestions": {
                         "type": ["array", "null"],
@@ -77,6 +82,9 @@ def read_feedback(body: bytes) -> tuple[Feedback, ...]:
 
 
 def _read(item: Mapping[str, Any], position: int) -> Feedback:
+    if not _exists(item["outcomeTimestamp"]):
+        where = f"feedback[{position}].outcomeTimestamp"
+        raise RequestError(400, "value", f"{where} must be {_A_TIME}", where)
     suggestions = tuple(suggestion["id"] for suggestion in item.get("acceptedSuggestions") or ())
     if item["outcome"] == ACCEPTED and not suggestions:
         where = f"feedback[{position}].acceptedSuggestions"
@@ -96,3 +104,12 @@ def _read(item: Mapping[str, Any], position: int) -> Feedback:
         reason_system=reason.get("system"),
         comment=override.get("userComment"),
     )
+
+
+def _exists(timestamp: str) -> bool:
+    """Whether there is such a day and time. A leap second is one, though our library has none."""
+    try:
+        datetime.fromisoformat(re.sub(r"(T..:..):60", r"\1:59", timestamp))
+    except ValueError:
+        return False
+    return True

@@ -96,6 +96,31 @@ def test_what_is_no_feedback_is_refused_by_name(item: Any, field: str) -> None:
     assert (raised.value.status, raised.value.field) == (400, field)
 
 
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-99-99T99:99:99Z", "2026-02-30T10:00:00Z", "2026-11-20T24:01:00Z", "2026-11-20T10:60:00Z",
+        "2026-11-20T10:00:61Z", "2026-11-20T10:00:00+25:00", "0000-01-01T00:00:00Z", "٢٠٢٦-11-20T17:40:19Z",
+    ],
+)  # fmt: skip
+def test_a_time_that_never_was_is_refused(at: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        read(an_item(), an_item(outcomeTimestamp=at))
+    assert (raised.value.status, raised.value.field) == (400, "feedback[1].outcomeTimestamp")
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-11-20T17:40:19.204Z", "2026-11-20T17:40Z", "2026-11-20T17:40:19.123456789+14:00", "2024-02-29T00:00:00Z",
+        "2016-12-31T23:59:60Z", "2016-12-31T23:59:60.5Z", "9999-12-31T23:59:59-12:00", "2026-11-20T17:40:19.1Z",
+    ],
+)  # fmt: skip
+def test_a_time_is_kept_as_it_was_sent(at: str) -> None:
+    (found,) = read(an_item(outcomeTimestamp=at))
+    assert found.at == at
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"feedback": []}', b'{"feedback": {}}', b'{"feedback": [NaN]}'])
 def test_a_body_of_another_shape_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError):
