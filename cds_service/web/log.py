@@ -19,7 +19,8 @@ from flask import Flask, Response, g, request
 log = logging.getLogger(__name__)
 
 REQUEST_ID: Final = "X-Request-Id"
-_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SANE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _FIELDS: Final = (
     "request_id",
     "method",
@@ -90,7 +91,8 @@ def register(app: Flask, new_uuid: Callable[[], str]) -> None:
         response.headers[REQUEST_ID] = g.request_id
         facts = {
             "request_id": g.request_id,
-            "method": request.method,
+            # A caller may make up a method of any length and meaning.
+            "method": request.method if request.method in _METHODS else "other",
             # The rule, not the path: a path may hold a patient's id.
             "route": request.url_rule.rule if request.url_rule else "-",
             "status": response.status_code,

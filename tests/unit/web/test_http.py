@@ -326,6 +326,23 @@ def test_a_sane_request_id_is_kept_and_another_replaced(service: Serving) -> Non
     assert service.client.get("/healthz", headers={"X-Request-Id": "a b{}"}).headers["X-Request-Id"] != "a b{}"
 
 
+@pytest.mark.parametrize(
+    ("sent", "logged"),
+    [("GET", "GET"), ("OPTIONS", "OPTIONS"), ("MRN-4711", "other"), ("get", "GET"), ("A" * 900, "other")],
+)
+def test_a_method_of_the_callers_own_making_is_not_logged(
+    service: Serving, caplog: pytest.LogCaptureFixture, sent: str, logged: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    environ = {"REQUEST_METHOD": sent, "HTTP_X_REQUEST_ID": "secret" * 20}
+
+    service.client.open("/healthz", environ_overrides=environ)
+
+    (line,) = [JsonLines().format(record) for record in caplog.records if record.getMessage() == "request"]
+    assert orjson.loads(line)["method"] == logged
+    assert "secret" not in line
+
+
 def test_the_log_tells_times_and_determinations_and_nothing_of_the_patient(
     service: Serving, caplog: pytest.LogCaptureFixture
 ) -> None:
