@@ -71,7 +71,8 @@ def token(
 ) -> str:
     """A signed token; `changed` are claims, `header` members of the header (None removes)."""
     head = {"kid": key, "typ": "JWT", **(header or {})}
-    head = {name: value for name, value in head.items() if value is not None}
+    # The library puts a `typ` of its own where there is none, and takes it away where it says nothing.
+    head = {name: value for name, value in head.items() if value is not None or name == "typ"}
     return jwt.encode(claims(endpoint, **changed), private_key(key), alg or key.partition("-")[0], headers=head)
 
 
