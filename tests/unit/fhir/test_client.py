@@ -15,7 +15,7 @@ import requests
 from cds_service.fhir.bundle import Failure
 from cds_service.fhir.client import MOST_AT_ONCE, FhirClient, Limits, Query, new_executor
 from cds_service.fhir.connections import Reach, new_session
-from tests.unit.fhir.ehr import Ehr, Handle, page
+from tests.unit.fhir.ehr import Ehr, page
 
 
 @pytest.fixture
@@ -284,71 +284,6 @@ def test_nobody_listens(client: FhirClient) -> None:
     closed.close()
 
     assert conditions(FhirClient(client.session, client.executor, closed.base, "p1")) == ([], "unreachable")
-
-
-def slow_headers(request: Ehr.Handler) -> None:
-    time.sleep(1.5)
-    request.reply(page("c1"))
-
-
-def dribble(request: Ehr.Handler) -> None:
-    """One byte at a time: no single wait is long enough for a socket timeout."""
-    request.send_response(200)
-    request.send_header("Content-Length", "1000")
-    request.end_headers()
-    try:
-        for _ in range(100):
-            request.wfile.write(b" ")
-            request.wfile.flush()
-            time.sleep(0.02)
-    except OSError:  # the client has hung up, as it should
-        return
-
-
-def dribbling(begun: bytes) -> Handle:
-    """Something begun and never ended, a byte at a time: whoever reads a line waits for the end of it."""
-
-    def answer(request: Ehr.Handler) -> None:
-        try:
-            request.wfile.write(begun)
-            for _ in range(150):
-                request.wfile.write(b"0")
-                request.wfile.flush()
-                time.sleep(0.02)
-        except OSError:
-            return
-
-    return answer
-
-
-STATUS = b"HTTP/1.1 200 OK\r\n"
-DRIBBLED = [
-    dribble,
-    dribbling(b"HTTP/1."),
-    dribbling(STATUS + b"X-A: "),
-    dribbling(STATUS + b"Transfer-Encoding: chunked\r\n\r\n"),
-]
-
-
-@pytest.mark.proves("ENG-SSRF-05")
-@pytest.mark.parametrize("answer", [slow_headers, *DRIBBLED])
-def test_the_deadline_holds(ehr: Ehr, client: FhirClient, answer: Handle) -> None:
-    ehr.answer = answer
-    began = time.monotonic()
-
-    assert conditions(client, seconds=0.3) == ([], "timeout")
-    assert time.monotonic() - began < 1.0
-
-
-@pytest.mark.parametrize("answer", DRIBBLED)
-def test_a_dribbling_server_does_not_keep_its_thread(ehr: Ehr, session: requests.Session, answer: Handle) -> None:
-    with new_executor(1) as one:
-        client = FhirClient(session, one, ehr.base, "p1")
-        ehr.answer = answer
-        conditions(client, seconds=0.2)
-        ehr.answer = lambda request: request.reply(page("c1"))
-
-        assert conditions(client, seconds=1.0) == (["c1"], None)
 
 
 def test_queries_run_side_by_side_and_answers_keep_their_order(ehr: Ehr, client: FhirClient) -> None:
