@@ -13,12 +13,12 @@ from cds_service.core.truth import MET, NOT_MET
 from cds_service.facts.episode import fits_order
 from cds_service.facts.evidence import day_of, merged, regions_in, source_of
 from cds_service.facts.medicines import SPINE_REASONS
-from cds_service.facts.problems import code_regions
 from cds_service.facts.registry import SEEN, TREATED, fact, open_fact
 from cds_service.facts.treatment import trial
 from cds_service.fhir.codes import ACT_CODE, CPT, HCPCS, code_values, codings
 from cds_service.fhir.dates import DayRange
 from cds_service.fhir.elements import Resource, identity, mapping, mappings, reference, text
+from cds_service.fhir.regions import code_regions
 from cds_service.fhir.status import Verification, usable, verification
 
 if TYPE_CHECKING:

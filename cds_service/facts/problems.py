@@ -26,7 +26,7 @@ from cds_service.facts.registry import REGISTRY, Reader, open_fact, unreadable
 from cds_service.fhir.codes import ICD10CM, SNOMED, codings
 from cds_service.fhir.dates import DayRange
 from cds_service.fhir.elements import Resource
-from cds_service.fhir.regions import SPINAL, icd9_regions, icd10_regions, site_regions
+from cds_service.fhir.regions import SPINAL, code_regions, site_regions
 from cds_service.fhir.status import Verification, current, usable, verification
 
 if TYPE_CHECKING:
@@ -378,10 +378,6 @@ def _members(codes: CodeSet, stated: Iterable[tuple[str, str]], row: Problem) ->
                 continue
         found.append(member)
     return found
-
-
-def code_regions(system: str, code: str) -> frozenset[str]:
-    return icd10_regions(code) if system == ICD10CM else icd9_regions(code)
 
 
 def _is_in(region: str | None, row: Problem, spoken: frozenset[str]) -> bool:

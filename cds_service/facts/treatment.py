@@ -16,12 +16,11 @@ from cds_service.core.truth import MET
 from cds_service.facts.episode import ONSET_NEEDED, fits_order
 from cds_service.facts.evidence import day_of, member_of, merged, regions_in, source_of, start_day
 from cds_service.facts.medicines import TYPES, as_needed, is_spinal, taken, unmatched
-from cds_service.facts.problems import code_regions
 from cds_service.facts.registry import TREATED, fact, open_fact
 from cds_service.fhir.codes import ICD9CM, ICD10CM, code_values, codings
 from cds_service.fhir.dates import DayRange, period
 from cds_service.fhir.elements import Resource, mapping, mappings, reference
-from cds_service.fhir.regions import site_regions
+from cds_service.fhir.regions import code_regions, site_regions
 from cds_service.fhir.status import usable
 
 if TYPE_CHECKING:

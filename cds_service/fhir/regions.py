@@ -160,6 +160,11 @@ _ICD9: Final[dict[str, Regions]] = {
 }
 
 
+def code_regions(system: str, code: str) -> Regions:
+    """The regions that an ICD-10-CM or ICD-9-CM code speaks of."""
+    return icd10_regions(code) if system == ICD10CM else icd9_regions(code)
+
+
 def icd10_regions(code: str) -> Regions:
     """Regions that an ICD-10-CM code names; empty where it names none (or "multiple sites", "unspecified")."""
     plain = code.replace(".", "").strip().upper()
