@@ -89,7 +89,7 @@ def _elsewhere(review: Review) -> Choice:
     if review.ground is Ground.URGENT_POINTER:
         return Choice(Kind.GOVERNED_ELSEWHERE_URGENT, Indicator.CRITICAL)
     if any(criterion.clinical_review for criterion in review.decided_by):
-        return Choice(Kind.CLINICAL_REVIEW, Indicator.WARNING if review.red_flag else Indicator.INFO)
+        return Choice(Kind.CLINICAL_REVIEW, Indicator.CRITICAL if review.red_flag else Indicator.INFO)
     if review.ground is Ground.POINTER and review.red_flag:
         # Suspected spread of a known cancer: another guideline decides, and it cannot wait.
         return Choice(Kind.GOVERNED_ELSEWHERE_URGENT, Indicator.CRITICAL)

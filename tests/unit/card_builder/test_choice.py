@@ -104,7 +104,7 @@ CHOICES = [
     (
         reviews.elsewhere("SP-1.2/child-red-flag", "A person decides.", Ground.POINTER, person=True, red_flag=True),
         SIGN,
-        Choice(Kind.CLINICAL_REVIEW, Indicator.WARNING),
+        Choice(Kind.CLINICAL_REVIEW, Indicator.CRITICAL),
     ),
     (
         reviews.elsewhere("SP-2.11/other", "A person decides.", Ground.REFERRAL, person=True),
