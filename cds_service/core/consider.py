@@ -13,7 +13,7 @@ from cds_service.core.determination import Alternative, Determination, Evidence,
 from cds_service.core.escapes import RED_FLAG_ANY, escapes
 from cds_service.core.evaluate import Evaluation, Reading
 from cds_service.core.fact import NOT_DOCUMENTED, Fact, Facts, Value
-from cds_service.core.judge import Circumstances, Judge
+from cds_service.core.judge import AGE, AGE_YEARS, Circumstances, Judge
 from cds_service.core.order import ImagingOrder, Study
 from cds_service.core.plan import ADULT_MONTHS, GENERAL, MRI_CONTRAINDICATED, Path, Plan, Stage
 from cds_service.core.truth import MET, NOT_MET
@@ -30,7 +30,6 @@ UNSUPPORTED = Verdict(Determination.NOT_SUPPORTED, Ground.UNMET, ())
 REQUESTED_CONTRAST = "requested_contrast"
 ORDER_FLAG = "order_flag"
 XRAY, MRI, CT = "XR", "MR", "CT"
-AGE, AGE_YEARS = "age_months", "age_years"
 INFANT_MONTHS = 36  # until then an age is told in months
 
 

@@ -18,7 +18,8 @@ from cds_service.core.ways import Way
 
 URGENT_PRESENTATION = FactTest("urgent_presentation", of_order=True)
 INDICATION = "indication"
-AGES = frozenset({"age_years", "age_months"})
+AGE, AGE_YEARS = "age_months", "age_years"
+AGES = frozenset({AGE, AGE_YEARS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,10 @@ from cds_service.web.demo.hook_requests import request_path
 GUIDELINES: Guidelines = load()
 
 
-def reviewed(story: str, *, not_read: tuple[str, ...] = (), foreign: int = 0) -> Review:
-    """The story's only order, with queries for some resource types failing, and with other patients' resources."""
+def reviewed(
+    story: str, *, not_read: tuple[str, ...] = (), foreign: int = 0, beside: tuple[dict[str, Any], ...] = ()
+) -> Review:
+    """The story's only order, with queries for some resource types failing, other patients' resources, and answers."""
     body: dict[str, Any] = json.loads(request_path(fixtures_dir(), story, "order-sign").read_text())
     found = [resource for value in body["prefetch"].values() for resource in resources(value)]
     kept = [resource for resource in found if resource["resourceType"] not in not_read]
@@ -31,6 +33,9 @@ def reviewed(story: str, *, not_read: tuple[str, ...] = (), foreign: int = 0) ->
         {"resourceType": "Condition", "id": f"x{number}", "subject": {"reference": "Patient/somebody-else"}}
         for number in range(foreign)
     ]
+    subject = {"reference": f"Patient/{patient}"}
+    answers = {"resourceType": "QuestionnaireResponse", "id": "beside", "status": "completed", "subject": subject}
+    kept += [{**answers, "authored": "2026-11-10", "item": list(beside)}] if beside else []
     failures = [Failure(name, "timeout") for name in not_read]
     record = PatientRecord.build(patient, kept, failures)
     scope = frozenset(f"ServiceRequest/{draft['id']}" for draft in drafts)
@@ -55,6 +60,42 @@ def test_what_the_record_would_have_told_can_be_answered_by_who_orders() -> None
     }
     assert found.not_read == ("CarePlan", "Communication")
     assert {criterion.section for criterion in found.decided_by} == {"SP-5.1"}
+
+
+def test_a_step_that_could_not_be_read_is_not_said_to_be_still_to_do() -> None:
+    whole, partial = reviewed("spinal-infection"), reviewed("spinal-infection", not_read=("Encounter",))
+    assert (whole.determination, whole.steps, whole.not_read) == (Determination.SUPPORTED, (), ())
+    assert (partial.determination, partial.steps, partial.not_read) == (Determination.SUPPORTED, (), ("Encounter",))
+
+
+def test_a_note_that_could_not_be_read_is_said_beside_a_supported_study() -> None:
+    whole, partial = reviewed("repeat-mri"), reviewed("repeat-mri", not_read=("ImagingStudy",))
+    assert (whole.beside, whole.not_read) == (("recent_study",), ())
+    assert (partial.determination, partial.beside, partial.not_read) == (
+        Determination.SUPPORTED,
+        (),
+        ("ImagingStudy",),
+    )
+
+
+def test_without_an_age_nobody_is_refused_for_whom_a_person_may_decide() -> None:
+    assert reviewed("infant-hemangioma").determination is Determination.GOVERNED_ELSEWHERE
+    found = reviewed("infant-hemangioma", not_read=("Patient",))
+    assert (found.determination, found.ground) == (Determination.NEEDS_INFORMATION, Ground.NOT_READ)
+    assert found.not_read == ("Patient",)
+
+
+def test_while_nothing_speaks_of_the_patient_no_criterion_is_guessed() -> None:
+    found = reviewed("unknown-reason", not_read=("Appointment", "CarePlan"))
+    assert (found.ground, found.decided_by, found.asks_for) == (Ground.NOT_READ, (), ())
+    assert found.not_read == ("Appointment", "CarePlan")
+
+
+def test_whoever_takes_over_sees_every_red_flag() -> None:
+    alone = reviewed("aortic-aneurysm")
+    both = reviewed("aortic-aneurysm", beside=({"linkId": "saddle_anesthesia", "answer": [{"valueBoolean": True}]},))
+    assert both.determination is Determination.GOVERNED_ELSEWHERE
+    assert {each.ref for each in both.evidence} - {each.ref for each in alone.evidence} == {"saddle_anesthesia"}
 
 
 def test_a_record_that_fails_elsewhere_changes_nothing() -> None:

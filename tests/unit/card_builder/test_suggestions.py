@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from cds_service.card_builder import PROFILES, build_cards
 from cds_service.card_builder.examples import numbered_uuids
 from cds_service.card_builder.suggestions import PAMA_RATING, code_of, prune
-from cds_service.core.determination import Alternative, Review
+from cds_service.core.determination import Alternative, Determination, Ground, Review
 from cds_service.core.errors import ConfigurationError
 from cds_service.core.order import Study
 from tests.unit.card_builder import reviews
@@ -127,6 +128,25 @@ def test_an_x_ray_first_is_an_order_of_its_own_for_the_same_patient_and_reason()
 def test_a_plain_x_ray_is_never_taken_away_for_a_red_flag() -> None:
     [action] = actions_of(reviews.red_flag_xray())
     assert action["type"] == "create"
+
+
+def test_nor_is_it_where_a_person_or_another_guideline_takes_over() -> None:
+    taken_over = replace(reviews.red_flag_xray(), determination=Determination.GOVERNED_ELSEWHERE, ground=Ground.POINTER)
+    [action] = actions_of(taken_over)
+    assert action["type"] == "create"
+
+
+def test_an_order_that_leaves_contrast_open_is_offered_its_own_study_without_contrast() -> None:
+    whole = reviews.not_yet_asked()
+    review = replace(
+        whole,
+        order=replace(whole.order, contrast=None),
+        alternatives=(Alternative(study("mr_lumbar_wo"), whole.decided_by[0].id),),
+    )
+    assert card_of(review)["suggestions"][0]["label"] == "Change to MRI lumbar spine without contrast (72148)"
+    assert not any(
+        "72148" in each["label"] for each in card_of(replace(review, order=whole.order)).get("suggestions", ())
+    )
 
 
 @pytest.mark.parametrize("review", [reviews.xray_first(), reviews.ct_ordered(), reviews.red_flag_xray()])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cds_service.core.criterion import AllOf, AnyOf, AtLeast, Comparison, FactTest, Node, Not
@@ -156,6 +158,8 @@ class TestWays:
     def test_a_fact_may_be_asked_as_another(self) -> None:
         days = FactTest("days", None, Comparison.AT_LEAST, 7.0)
         assert Ways(evaluation()).to(days) == (Way(asks=frozenset({"weeks"})),)
+        answered = replace(Fact.of(Range(0, 2)), stated=True)
+        assert Ways(evaluation(weeks=answered)).to(days) == (Way(asks=frozenset({"days"})),)
 
     def test_what_could_not_be_read_is_not_asked(self) -> None:
         assert Ways(evaluation(drop=FAILED)).to(drop) == (Way(blocked=frozenset({"drop"})),)

@@ -107,3 +107,24 @@ def test_born_preterm(sheet, coded, resource, born, expected):
 @pytest.mark.parametrize(("born", "open_window"), [("2026-05-10", True), ("2026-05-09", None), ("2026", None)])
 def test_the_spine_is_taken_to_be_open_to_ultrasound_through_six_months(sheet, born, open_window):
     assert sheet(born=born, cpt="76800").read("vertebral_ossification_incomplete").value is open_window
+
+
+def stated(ref, number):
+    return {
+        "resourceType": "QuestionnaireResponse", "id": "q", "status": "completed", "authored": "2026-11-10",
+        "item": [{"linkId": ref, "answer": [{"valueInteger": number}]}],
+    }  # fmt: skip
+
+
+def test_an_answer_narrows_a_partial_birth_date(sheet):
+    born = sheet(born="2026-05").read("age_months").value
+    assert born.low < 6 < born.high
+    answered = sheet(stated("age_months", 5), born="2026-05").read("age_months")
+    assert (answered.value.low, answered.stated) == (born.low, True)
+    assert answered.value.high < 6
+    assert {source.reference for source in answered.sources} >= {"QuestionnaireResponse/q"}
+
+
+def test_an_answer_that_contradicts_the_birth_date_says_nothing(sheet):
+    assert sheet(stated("age_months", 9), born="2026-05").read("age_months") == sheet(born="2026-05").read("age_months")
+    assert sheet(stated("age_months", 3), born="2026-05-10").read("age_months").value == 6.0

@@ -36,9 +36,13 @@ def test_a_reader_is_woken_when_the_time_is_up(pair: tuple[socket.socket, socket
 
 
 def test_the_earlier_of_two_limits_comes_first(pair: tuple[socket.socket, socket.socket]) -> None:
+    began = time.monotonic()
     with time_limit(30.0):
-        pass
-    test_a_reader_is_woken_when_the_time_is_up(pair)
+        assert (seconds_left() or 0) > 29.0
+    with pytest.raises(TimeoutError):
+        read_within(0.1, pair[0])
+
+    assert time.monotonic() - began < 1.0
 
 
 def test_within_the_limit_nothing_happens_then_or_later(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -67,5 +71,11 @@ def test_no_connection_is_used_after_the_time(pair: tuple[socket.socket, socket.
 
 
 def test_without_a_limit_a_socket_is_nobodys_business(pair: tuple[socket.socket, socket.socket]) -> None:
-    watch(pair[0])
+    ours, theirs = pair
+    watch(ours)
     watch(None)
+    with pytest.raises(TimeoutError), time_limit(0.05):
+        time.sleep(0.1)
+
+    theirs.sendall(b"a")
+    assert ours.recv(1) == b"a"
