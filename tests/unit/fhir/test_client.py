@@ -14,15 +14,7 @@ import requests
 
 from cds_service.fhir.bundle import Failure
 from cds_service.fhir.client import MOST_AT_ONCE, FhirClient, Limits, Query, new_executor
-from cds_service.fhir.connections import Reach, new_session
 from tests.unit.fhir.ehr import Ehr, page
-
-
-@pytest.fixture
-def ehr() -> Iterator[Ehr]:
-    server = Ehr()
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -30,12 +22,6 @@ def other_ehr() -> Iterator[Ehr]:
     server = Ehr()
     yield server
     server.close()
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[requests.Session]:
-    with new_session(Reach(loopback=True)) as shared:
-        yield shared
 
 
 @pytest.fixture(scope="module")

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
 
 from cds_service.fhir.client import FhirClient, Query, new_executor
-from cds_service.fhir.connections import Reach, new_session
 from tests.unit.fhir.ehr import Ehr, Handle, page
-
-
-@pytest.fixture
-def ehr() -> Iterator[Ehr]:
-    server = Ehr()
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[requests.Session]:
-    with new_session(Reach(loopback=True)) as shared:
-        yield shared
 
 
 def failure(client: FhirClient, seconds: float) -> str | None:
